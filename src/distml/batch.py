@@ -1,0 +1,81 @@
+"""`FeatureBatch`: rows as a model takes them. Arrays only; it knows nothing of tables, torch or Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureBatch:
+    """n rows of model input.
+
+    numeric: float32 [n, f], NaN where a recipe keeps missing values; categorical: int64 [n, c], 0 missing, 1 unknown,
+    then the vocabulary; tensors: named arrays [n, ...]; target: int64 [n] class codes or float32 [n];
+    weight: float32 [n]; rows: uint64 [n], the row hashes.
+    """
+
+    numeric: np.ndarray
+    categorical: np.ndarray
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
+    target: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(array) for name, array in self.arrays().items()}
+        assert len(set(lengths.values())) == 1, f"arrays of different length: {lengths}"
+
+    def __len__(self) -> int:
+        return len(self.numeric)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by name, tensors as `tensor.NAME`, absent ones left out."""
+        named = {name: getattr(self, name) for name in ("numeric", "categorical", "target", "weight", "rows")}
+        named |= {f"tensor.{name}": array for name, array in self.tensors.items()}
+        return {name: array for name, array in named.items() if array is not None}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> FeatureBatch:
+        """The inverse of `arrays`."""
+        tensors = {name.removeprefix("tensor."): a for name, a in arrays.items() if name.startswith("tensor.")}
+        rest = {name: array for name, array in arrays.items() if not name.startswith("tensor.")}
+        return cls(tensors=tensors, **rest)
+
+    def take(self, index: Any) -> FeatureBatch:
+        """The rows at an index array, mask or slice."""
+        return self.from_arrays({name: array[index] for name, array in self.arrays().items()})
+
+    @classmethod
+    def concat(cls, batches: Sequence[FeatureBatch]) -> FeatureBatch:
+        """The rows of several batches with the same arrays, in order."""
+        assert batches, "nothing to concatenate"
+        if len(batches) == 1:
+            return batches[0]
+        names = batches[0].arrays()
+        parts = [batch.arrays() for batch in batches]
+        return cls.from_arrays({name: np.concatenate([part[name] for part in parts]) for name in names})
+
+    def to_bytes(self) -> bytes:
+        """One safetensors file: a JSON header and raw arrays, no code."""
+        from safetensors.numpy import save
+
+        return save({name: np.ascontiguousarray(array) for name, array in self.arrays().items()})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> FeatureBatch:
+        from safetensors.numpy import load
+
+        return cls.from_arrays(load(content))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What a model must expect of a batch, and how many numbers it answers with per row."""
+
+    num_numeric: int
+    cardinalities: tuple[int, ...]  # codes per categorical column, the two reserved ones included
+    num_outputs: int  # classes, or 1 for regression

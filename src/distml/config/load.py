@@ -1,0 +1,206 @@
+"""From YAML text and overrides to a `RunConfig`, with errors that name the line, the key and the remedy."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from distml.config.sections import GateConfig, GatesConfig, RunConfig
+from distml.errors import ConfigError, did_you_mean
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that reads 1e-4 as a number and refuses a key written twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is written twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> RunConfig:
+    """Reads a run config file; `overrides` are "section.key=value" texts with YAML values.
+
+    Raises `ConfigError` for anything that is not a valid run config.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "a run config is a YAML file", received=f"no file {path}", remedy="check the path, or write one"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("a run config is a readable UTF-8 file", received=str(error), where=str(path)) from error
+    return parse_config(text, overrides, environ, where=str(path))
+
+
+def parse_config(
+    text: str,
+    overrides: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+    where: str = "config",
+) -> RunConfig:
+    """Like `load_config`, from YAML text."""
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise _yaml_error(error, where) from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            "a run config is a mapping of sections",
+            received=type(values).__name__,
+            where=where,
+            remedy="start with `name:` and `data:`; `distml schema` prints every key",
+        )
+    for override in overrides:
+        _override(values, override)
+    values = _interpolate(values, os.environ if environ is None else environ, where, ())
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise _config_error(error, node, where) from error
+
+
+def _yaml_error(error: yaml.YAMLError, where: str) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    place = f"{where}, line {mark.line + 1}" if mark else where
+    problem = getattr(error, "problem", None) or str(error)
+    if "could not determine a constructor" in problem:
+        return ConfigError(
+            "a run config is plain YAML: no tags that build objects",
+            received=problem.rsplit("tag ", 1)[-1],
+            where=place,
+            remedy="write the value itself",
+        )
+    return ConfigError("a run config is valid YAML", received=problem, where=place)
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not separator or not all(keys):
+        raise ConfigError("an override is written section.key=value", received=override, where="-s")
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError("an override's value is YAML", received=override, where="-s") from error
+    section = values
+    for key in keys[:-1]:
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
+            raise ConfigError("an override names a key of a section", received=override, where="-s")
+    section[keys[-1]] = value
+
+
+def _interpolate(value: Any, environ: Mapping[str, str], where: str, path: tuple[Any, ...]) -> Any:
+    if isinstance(value, dict):
+        return {key: _interpolate(item, environ, where, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_interpolate(item, environ, where, (*path, i)) for i, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def resolve(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        if name in environ:
+            return environ[name]
+        if default is not None:
+            return default
+        raise ConfigError(
+            "a variable in a run config is set or has a default",
+            received=match.group(0),
+            where=f"{where}, {_dotted(path)}",
+            remedy=f"set {name} in the environment, or write ${{{name}:-default}}",
+        )
+
+    return _VARIABLE.sub(resolve, value)
+
+
+def _config_error(error: ValidationError, node: yaml.Node | None, where: str) -> ConfigError:
+    details = error.errors(include_url=False)
+    # An unknown key explains a missing one beside it, so it comes first.
+    first = min(details, key=lambda item: item["type"] != "extra_forbidden")
+    path = tuple(part for part in first["loc"] if part not in ("RunConfig",))
+    line = _line(node, path)
+    place = f"{where}, line {line}" if line else where
+    more = f" ({len(details) - 1} more after this one)" if len(details) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(path[:-1])
+        near = did_you_mean(str(path[-1]), known)
+        remedy = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
+        return ConfigError(
+            f"a run config has only known keys{more}", received=_dotted(path), where=place, remedy=remedy
+        )
+    if first["type"] == "missing":
+        return ConfigError(f"a run config needs {_dotted(path)!r}{more}", where=place, remedy="add the key")
+    rule = first["msg"].removeprefix("Value error, ")
+    received = None if isinstance(first["input"], dict) else first["input"]
+    location = f"{place}, {_dotted(path)}" if path else place
+    return ConfigError(rule[0].lower() + rule[1:] + more, received=received, where=location)
+
+
+def _known_keys(path: tuple[Any, ...]) -> list[str]:
+    """The keys of the section at a path, found by walking the sections' annotations."""
+    section: Any = RunConfig
+    for part in path:
+        fields = {field.alias or name: field for name, field in section.model_fields.items()}
+        if part not in fields:
+            if section is GatesConfig:
+                section = GateConfig
+            continue  # a key of a plain mapping, such as clean.rules.age
+        nested = [kind for kind in _leaf_types(fields[part].annotation) if issubclass(kind, BaseModel)]
+        if not nested:
+            return []
+        section = nested[0]
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _leaf_types(annotation: Any) -> list[type]:
+    arguments = get_args(annotation)
+    if not arguments:
+        return [annotation] if isinstance(annotation, type) else []
+    return [kind for argument in arguments for kind in _leaf_types(argument)]
+
+
+def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int | None:
+    """The line (from 1) where a path's value, or the deepest part of it that is written, begins."""
+    line = None
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _dotted(path: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in path)

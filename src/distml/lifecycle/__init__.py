@@ -1,0 +1,1 @@
+"""The life of a model, stage after stage: what the commands call."""

@@ -1,0 +1,159 @@
+"""The stages `evaluate` and `gate`: the package on the test rows, beside the baselines and the champion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from distml.config import RunConfig
+from distml.data.split import SplitPlan
+from distml.errors import DataError
+from distml.evaluation import Comparison, Evaluation, Verdict, evaluate, judge, slice_metrics
+from distml.evaluation.report import one_row_latency_ms
+from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.search import Searched
+from distml.lifecycle.stages import once
+from distml.lifecycle.train import Trained
+from distml.metrics import score_all
+from distml.models import FAMILIES, load_model
+from distml.package import Member, ModelPackage
+from distml.postprocess import Postprocess
+from distml.predictor import Predictor
+from distml.registry import Registry, Version
+from distml.storage import Storage, content_hash
+from distml.target import NumericTarget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """Metrics on the test rows: of the package, of the baselines by name, and by slice."""
+
+    metrics: dict[str, float]
+    baselines: dict[str, dict[str, float]]
+    slices: dict[str, list[dict[str, Any]]]
+    latency_p99_ms: float
+
+
+def evaluate_package(config: RunConfig, prepared: Prepared, trained: Trained, storage: Storage) -> Evaluated:
+    """Runs the stage, or reads its result."""
+    columns = tuple(dict.fromkeys((*config.data.roles.group, *config.evaluate.slices)))
+    _check_slices(columns, prepared)
+    key = content_hash(trained.key, trained.package_id, columns)
+    value, _ = once(storage, f"evaluated/{key}", lambda: _evaluate(prepared, trained, storage, columns))
+    return Evaluated(**value)
+
+
+def _check_slices(columns: tuple[str, ...], prepared: Prepared) -> None:
+    for column in columns:
+        if column not in prepared.schema or prepared.schema[column].role == "excluded":
+            raise DataError(
+                "evaluate.slices names a column that is kept",
+                received=column,
+                remedy=f"one of {', '.join(known.name for known in prepared.schema.kept)}",
+            )
+
+
+def _evaluate(prepared: Prepared, trained: Trained, storage: Storage, columns: tuple[str, ...]) -> dict[str, Any]:
+    table, _ = prepared.rows("test")
+    with storage.local_folder(trained.package) as folder:
+        predictor = Predictor.load(folder)
+    own = evaluate(predictor, table)
+    baselines = {"dummy": _dummy(prepared, own)}
+    for name, key in trained.baselines.items():
+        with storage.local_folder(key) as folder:
+            member = Member(model=load_model(folder), pipeline=prepared.pipelines[FAMILIES[name].recipe])
+        baselines[name] = evaluate(Predictor(_bare_package(predictor.package, member)), table).metrics
+    public = tuple(column for column in columns if not prepared.schema[column].private)
+    return {
+        "metrics": own.metrics,
+        "baselines": baselines,
+        "slices": slice_metrics(own, table, public, prepared.target.task),
+        "latency_p99_ms": one_row_latency_ms(predictor, table),
+    }
+
+
+def _bare_package(package: ModelPackage, member: Member) -> ModelPackage:
+    """One member in a package of its own, so that a baseline predicts along the same path."""
+    postprocess = Postprocess(weights=(1.0,), target=package.postprocess.target)
+    return ModelPackage(
+        name=package.name,
+        schema=package.schema,
+        members=(member,),
+        postprocess=postprocess,
+        baseline=package.baseline,
+    )
+
+
+def _dummy(prepared: Prepared, own: Evaluation) -> dict[str, float]:
+    """The training rows' class shares, or their mean, whatever the row."""
+    n = len(own.target)
+    if isinstance(prepared.target, NumericTarget):
+        scores: np.ndarray = np.full(n, prepared.target.mean)
+    else:
+        counts = prepared.baseline.columns[prepared.schema.target.name].categories or {}
+        from distml.clean import as_text
+
+        shares = np.array([counts[as_text(label)] for label in prepared.target.labels], float)
+        scores = np.tile(shares / shares.sum(), (n, 1))
+    return score_all(prepared.target.task, own.target, scores)
+
+
+def judge_package(
+    config: RunConfig, prepared: Prepared, searched: Searched, trained: Trained, evaluated: Evaluated,
+    storage: Storage, registry: Registry,
+) -> tuple[Verdict, Version | None]:  # fmt: skip
+    """The verdict on the package, and the champion that it was compared with."""
+    champion = registry.champion(config.name)
+    if champion is not None and champion.package_id == trained.package_id:
+        return Verdict(promoted=True, reasons=(f"it is champion {champion.label} already",)), champion
+    comparison = None if champion is None else _compare(prepared, trained, storage, champion)
+    verdict = judge(
+        config.gates,
+        prepared.target.task,
+        searched.metric,
+        evaluated.metrics,
+        comparison,
+        evaluated.latency_p99_ms,
+        seed=config.seed,
+    )
+    return verdict, champion
+
+
+def _compare(prepared: Prepared, trained: Trained, storage: Storage, champion: Version) -> Comparison:
+    table, rows = prepared.rows("test")
+    with storage.local_folder(trained.package) as folder:
+        challenger = Predictor.load(folder)
+    with storage.local_folder(champion.package) as folder:
+        reigning = Predictor.load(folder)
+    unseen = _unseen(reigning.package, prepared, table, rows)
+    table = table.filter(unseen)
+    own = evaluate(challenger, table)
+    try:
+        other = evaluate(reigning, table)
+    except DataError as error:
+        raise DataError(
+            "champion and challenger predict the same table to be compared",
+            received=str(error),
+            where=f"champion {champion.label}",
+            remedy="give a model of another schema another name",
+        ) from error
+    return Comparison(champion_label=champion.label, target=own.target, champion=other.scores, challenger=own.scores)
+
+
+def _unseen(champion: ModelPackage, prepared: Prepared, table: Any, rows: np.ndarray) -> np.ndarray:
+    """Which of the challenger's test rows the champion wasn't fitted on, bool [n].
+
+    All of them where both were tested on the same rows; else those that the champion's own split deals to its test
+    rows, which it does by content, for rows that it never saw as well.
+    """
+    lineage = champion.lineage
+    same_test_table = lineage["test_table"] is not None and lineage["test_table"] == prepared.test_key
+    if lineage["prepared"] == prepared.key or same_test_table:
+        return np.ones(len(rows), bool)
+    plan = SplitPlan.from_dict(lineage["split"])
+    strata = np.full(len(rows), "")
+    if set(plan.cuts) != {""} and isinstance(prepared.schema.target.name, str):
+        strata = table.column(prepared.schema.target.name).cast("string").to_numpy().astype(str)
+    return plan.assign(rows, strata) == 2

@@ -1,0 +1,411 @@
+"""The stage `prepare`: from raw tables to split, summarised, encoded rows in storage.
+
+Pass 1 reads, cleans and hashes; the driver then finds duplicates, overlaps and the split's cuts from the hashes
+alone. Pass 2 summarises each split; features are fitted from the training split's summary. Pass 3 encodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial, reduce
+from typing import Any
+
+import numpy as np
+
+from distml.batch import FeatureBatch
+from distml.clean import Finding, RowCleaner, merge_findings
+from distml.config import RunConfig, SourceConfig
+from distml.data.engine import Engine
+from distml.data.passes import (
+    ROW,
+    Dealer,
+    Encode,
+    Ingest,
+    Ingested,
+    Part,
+    PartTask,
+    Summarise,
+    TableName,
+    from_ipc,
+)
+from distml.data.source import fingerprint, list_fragments, read_head
+from distml.data.split import SPLITS, Split, SplitPlan, plan_split
+from distml.errors import DataError
+from distml.features import FeaturePipeline, Recipe, fit_features
+from distml.models import FAMILIES
+from distml.schema import Schema, infer_schema
+from distml.storage import Storage, content_hash
+from distml.summary import ColumnSummary, TableSummary, decile_edges, sample_size_for
+from distml.target import Target, fit_target, target_from_dict, target_to_dict
+
+HEAD_ROWS = 50_000
+_FORMAT = 1  # of what this stage writes; part of its key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What preparation came to: fitted state here, rows and features in storage under `prefix`."""
+
+    storage: Storage
+    prefix: str
+    key: str  # content hash of what it was made from
+    schema: Schema
+    target: Target
+    plan: SplitPlan
+    pipelines: dict[str, FeaturePipeline]  # by recipe
+    baseline: TableSummary  # training rows as cleaned, with histograms
+    num_rows: dict[Split, int]
+    test_key: str | None  # content hash of a test table of its own
+    findings: tuple[Finding, ...]
+
+    def features(self, recipe: str, split: Split) -> FeatureBatch:
+        """A split's features, rows in the order of their hashes: the same whatever the partitioning."""
+        folder = f"{self.prefix}/features/{recipe}/{split}"
+        shards = [
+            FeatureBatch.from_bytes(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)
+        ]
+        if not shards:
+            return self._no_rows(recipe)
+        batch = FeatureBatch.concat(shards)
+        assert batch.rows is not None
+        return batch.take(np.argsort(batch.rows, kind="stable"))
+
+    def _no_rows(self, recipe: str) -> FeatureBatch:
+        import pyarrow as pa
+
+        schema = pa.schema([(column.name, column.arrow_type) for column in self.schema.kept])
+        return self.pipelines[recipe].encode(schema.empty_table(), target=self.target, rows=np.empty(0, np.uint64))
+
+    def rows(self, split: Split) -> tuple[Any, np.ndarray]:
+        """Cleaned validation or test rows as a pyarrow table and their hashes, in the order of the hashes."""
+        assert split != "train", "training rows are read as features"
+        import pyarrow as pa
+
+        folder = f"{self.prefix}/splits/{split}"
+        tables = [from_ipc(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)]
+        if not tables:
+            kinds = [(column.name, column.arrow_type) for column in self.schema.kept]
+            return pa.schema(kinds).empty_table(), np.empty(0, np.uint64)
+        table = pa.concat_tables(tables).combine_chunks()
+        hashes = table.column(ROW).to_numpy()
+        order = np.argsort(hashes, kind="stable")
+        return table.drop_columns([ROW]).take(order).combine_chunks(), hashes[order]
+
+    @cached_property
+    def cleaner(self) -> RowCleaner:
+        return next(iter(self.pipelines.values())).cleaner
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "schema": self.schema.to_dict(),
+            "target": target_to_dict(self.target),
+            "plan": self.plan.to_dict(),
+            "pipelines": {name: pipeline.to_dict() for name, pipeline in self.pipelines.items()},
+            "baseline": self.baseline.to_dict(),
+            "num_rows": self.num_rows,
+            "test_key": self.test_key,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    @classmethod
+    def from_dict(cls, storage: Storage, prefix: str, value: dict[str, Any]) -> Prepared:
+        return cls(
+            storage=storage,
+            prefix=prefix,
+            key=value["key"],
+            schema=Schema.from_dict(value["schema"]),
+            target=target_from_dict(value["target"]),
+            plan=SplitPlan.from_dict(value["plan"]),
+            pipelines={name: FeaturePipeline.from_dict(item) for name, item in value["pipelines"].items()},
+            baseline=TableSummary.from_dict(value["baseline"]),
+            num_rows=value["num_rows"],
+            test_key=value["test_key"],
+            findings=tuple(
+                Finding(**{**item, "examples": tuple(map(tuple, item["examples"]))}) for item in value["findings"]
+            ),
+        )
+
+
+def prepare_key(config: RunConfig) -> str:
+    """The content hash of everything that preparation depends on."""
+    recipes = sorted(wanted_recipes(config))
+    sections = [config.to_dict()[name] for name in ("data", "clean", "validate", "split", "features")]
+    tables = [fingerprint(source) for source in _tables(config).values()]
+    return content_hash(_FORMAT, config.seed, recipes, sections, tables)
+
+
+def wanted_recipes(config: RunConfig) -> tuple[Recipe, ...]:
+    """Recipes of the families searched; the baselines need both."""
+    return tuple(sorted({FAMILIES[name].recipe for name in (*config.model.families, "linear", "trees")}))
+
+
+def prepare(config: RunConfig, storage: Storage, engine: Engine) -> Prepared:
+    """Runs the stage, or reads its result when the same inputs were prepared before.
+
+    Raises `DataError` for a table that breaks a rule of the config.
+    """
+    key = prepare_key(config)
+    prefix = f"prepared/{key}"
+    if storage.exists(f"{prefix}/result.json"):
+        return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
+    cleaner = _fit_cleaner(config)
+    ingested = _ingest(config, storage, engine, prefix, cleaner)
+    parts = [part for found in ingested for part in found.parts]
+    findings = [finding for found in ingested for finding in found.findings]
+    tasks, dropped = _drop_rows(parts, config)
+    findings += dropped
+    kept_rows, strata = _source_rows(tasks)
+    plan = plan_split(kept_rows, strata, config.split, config.seed, has_test_table=config.data.test is not None)
+    dealer = Dealer(storage=storage, plan=plan)
+    kinds = {column.name: column.kind for column in cleaner.schema.kept}
+    empty = TableSummary(kinds, sample_size=sample_size_for(len(kinds)))
+    summaries = _merged(engine.map(Summarise(dealer=dealer, empty=empty), tasks), empty)
+    training = summaries["train"]
+    _check_rows(summaries, config)
+    target = fit_target(cleaner.schema, training, config.data)
+    pipelines: dict[str, FeaturePipeline] = {}
+    for recipe in wanted_recipes(config):
+        fitted = fit_features(recipe, cleaner, training, config.features)
+        pipelines[recipe] = fitted.pipeline
+        findings += [finding for finding in fitted.findings if finding not in findings]
+    findings += _missing_findings(training, cleaner.schema, config)
+    _refuse_without_features(pipelines, config)
+    encode = Encode(
+        dealer=dealer, storage=storage, prefix=prefix, encoders=_encoders(pipelines, target),
+        empty=TableSummary(kinds, edges=_edges(training)),
+    )  # fmt: skip
+    baseline = reduce(lambda a, b: a.merge(b), engine.map(encode, tasks), encode.empty)
+    prepared = Prepared(
+        storage=storage, prefix=prefix, key=key, schema=cleaner.schema, target=target, plan=plan,
+        pipelines=pipelines, baseline=baseline, findings=tuple(merge_findings(findings)),
+        num_rows={split: summaries[split].count for split in SPLITS},
+        test_key=_test_key(parts),
+    )  # fmt: skip
+    # Written last: a stage without its result was never finished, and is done again.
+    storage.write_json(f"{prefix}/result.json", prepared.to_dict())
+    return prepared
+
+
+def _tables(config: RunConfig) -> dict[TableName, SourceConfig]:
+    tables: dict[TableName, SourceConfig] = {"source": config.data.source}
+    return tables if config.data.test is None else {**tables, "test": config.data.test}
+
+
+def _fit_cleaner(config: RunConfig) -> RowCleaner:
+    """The schema from the first rows, tidied as every row will be, and the cleaner that enforces it."""
+    import pyarrow as pa
+
+    head = read_head(config.data.source, HEAD_ROWS)
+    tidier = RowCleaner(
+        schema=Schema(()),
+        missing=config.data.source.missing,
+        strip=config.clean.strip,
+        replace=config.clean.replace,
+    )
+    tidied = pa.table({name: tidier.tidy(name, head.column(name)) for name in head.column_names})
+    schema = infer_schema(tidied, config.data)
+    return RowCleaner.from_config(schema, config.data.source, config.clean)
+
+
+def _ingest(config: RunConfig, storage: Storage, engine: Engine, prefix: str, cleaner: RowCleaner) -> list[Ingested]:
+    stratify = _is_stratified(config, cleaner.schema)
+    ingested: list[Ingested] = []
+    for table, source in _tables(config).items():
+        ingest = Ingest(storage=storage, prefix=prefix, table=table, source=source, cleaner=cleaner, stratify=stratify)
+        found = engine.map(ingest, list_fragments(source))
+        for result in found:
+            if result.error is not None:
+                raise result.error
+            for finding in result.findings:
+                if finding.action == "fail":
+                    _raise_finding(finding, source)
+        if not any(result.num_rows for result in found):
+            raise DataError("a table has at least one row", received="0 rows", where=source.uri)
+        ingested += found
+    return ingested
+
+
+def _is_stratified(config: RunConfig, schema: Schema) -> bool:
+    if config.split.kind == "stratified" and schema.target.kind == "numeric":
+        raise DataError(
+            "a stratified split needs a target of classes",
+            received=f"{schema.target.name} is numeric",
+            where="split.kind",
+            remedy="set split.kind: random",
+        )
+    return config.split.kind != "random" and schema.target.kind != "numeric"
+
+
+def _raise_finding(finding: Finding, source: SourceConfig) -> None:
+    row, value = finding.examples[0]
+    more = f" ({finding.count} rows break this)" if finding.count > 1 else ""
+    raise DataError(
+        f"{finding.rule}{more}",
+        received=value,
+        where=f"{source.uri}, row {row}, column {finding.column}",
+        remedy=finding.remedy or f"correct the table, or set clean.rules.{finding.column}.on_violation",
+    )
+
+
+def _drop_rows(parts: Sequence[Part], config: RunConfig) -> tuple[list[PartTask], list[Finding]]:
+    """Which rows of each part are left out: later copies of a row, and source rows that the test table has."""
+    findings: list[Finding] = []
+    tasks: list[PartTask] = []
+    repeated = _repeats([part for part in parts if part.table == "source"])
+    count = sum(len(positions) for positions in repeated.values())
+    if count:
+        if config.clean.duplicates == "fail":
+            raise DataError(
+                "no row stands in the table twice",
+                received=f"{count} exact duplicates",
+                where=config.data.source.uri,
+                remedy="remove them, or set clean.duplicates: drop",
+            )
+        action = config.clean.duplicates
+        findings.append(Finding(rule="no exact duplicate rows", column=None, count=count, action=action))
+    in_test = _test_copies(parts)
+    if in_test:
+        findings.append(
+            Finding(rule="no exact duplicate rows in the test table", column=None, count=in_test, action="keep")
+        )
+    overlap = _overlaps(parts)
+    num_overlaps = sum(len(positions) for positions in overlap.values())
+    if num_overlaps:
+        findings.append(_overlap_finding(num_overlaps, config))
+    for part in parts:
+        dropped = repeated.get(part.key, []) if config.clean.duplicates == "drop" else []
+        if config.validation.overlap == "drop":
+            dropped = np.union1d(dropped, overlap.get(part.key, []))
+        tasks.append(PartTask(part=part, dropped=np.asarray(dropped, np.int64)))
+    return tasks, findings
+
+
+def _overlap_finding(count: int, config: RunConfig) -> Finding:
+    assert config.data.test is not None
+    if config.validation.overlap == "fail":
+        raise DataError(
+            "training and test tables share no rows",
+            received=f"{count} rows of the source have the same features and target as a test row",
+            where=config.data.test.uri,
+            remedy="remove them, or set validate.overlap: drop",
+        )
+    action = config.validation.overlap
+    return Finding(rule="no source row equals a test row", column=None, count=count, action=action)
+
+
+def _test_key(parts: Sequence[Part]) -> str | None:
+    rows = [part.rows for part in parts if part.table == "test"]
+    return content_hash(np.sort(np.concatenate(rows)).tobytes()) if rows else None
+
+
+def _repeats(parts: Sequence[Part]) -> dict[str, np.ndarray]:
+    """Part key -> positions of rows that stand earlier in the table."""
+    if not parts:
+        return {}
+    rows = np.concatenate([part.rows for part in parts])
+    _, first = np.unique(rows, return_index=True)
+    is_repeat = np.ones(len(rows), bool)
+    is_repeat[first] = False
+    return _by_part(parts, is_repeat)
+
+
+def _test_copies(parts: Sequence[Part]) -> int:
+    rows = [part.rows for part in parts if part.table == "test"]
+    return sum(map(len, rows)) - len(np.unique(np.concatenate(rows))) if rows else 0
+
+
+def _overlaps(parts: Sequence[Part]) -> dict[str, np.ndarray]:
+    """Part key -> positions of source rows whose features and target equal a test row's."""
+    source = [part for part in parts if part.table == "source"]
+    test = [part.inputs for part in parts if part.table == "test"]
+    if not test or not source:
+        return {}
+    shared = np.isin(np.concatenate([part.inputs for part in source]), np.concatenate(test))
+    return _by_part(source, shared)
+
+
+def _by_part(parts: Sequence[Part], mask: np.ndarray) -> dict[str, np.ndarray]:
+    bounds = np.cumsum([part.num_rows for part in parts])[:-1]
+    pieces = np.split(mask, bounds)
+    return {part.key: np.flatnonzero(piece) for part, piece in zip(parts, pieces, strict=True) if piece.any()}
+
+
+def _source_rows(tasks: Sequence[PartTask]) -> tuple[np.ndarray, np.ndarray]:
+    kept = [(np.delete(t.part.rows, t.dropped), np.delete(t.part.strata, t.dropped)) for t in tasks
+            if t.part.table == "source"]  # fmt: skip
+    return np.concatenate([rows for rows, _ in kept]), np.concatenate([strata for _, strata in kept])
+
+
+def _merged(found: Sequence[dict[Split, TableSummary]], empty: TableSummary) -> dict[Split, TableSummary]:
+    return {
+        split: reduce(lambda a, b: a.merge(b), [item[split] for item in found if split in item], empty.fresh())
+        for split in SPLITS
+    }
+
+
+def _check_rows(summaries: dict[Split, TableSummary], config: RunConfig) -> None:
+    for split, least in {"train": 2, "validation": 1, "test": 1}.items():
+        count = summaries[split].count  # type: ignore[index]
+        if count < least:
+            raise DataError(
+                f"at least {least} {split} rows are left after cleaning and splitting",
+                received=str(count),
+                where=config.data.source.uri,
+                remedy="bring more rows, or check data.target's missing values, clean.rules and split",
+            )
+
+
+def _missing_findings(training: TableSummary, schema: Schema, config: RunConfig) -> list[Finding]:
+    findings = []
+    for column in schema.features:
+        known = training.columns[column.name]
+        share = known.nulls / known.count
+        if share > config.validation.max_missing:
+            if config.validation.missing == "fail":
+                raise DataError(
+                    f"at most {config.validation.max_missing:.0%} of a feature's values are missing",
+                    received=f"{share:.1%}",
+                    where=f"column {column.name}",
+                    remedy="exclude it, or raise validate.max_missing",
+                )
+            rule = f"at most {config.validation.max_missing:.0%} of a feature's values are missing"
+            findings.append(Finding(rule=rule, column=column.name, count=known.nulls, action="warn"))
+    return findings
+
+
+def _refuse_without_features(pipelines: dict[str, FeaturePipeline], config: RunConfig) -> None:
+    for pipeline in pipelines.values():
+        if not pipeline.numeric and not pipeline.categorical:
+            raise DataError(
+                "a table has at least one feature that varies",
+                received="none is left after exclusions",
+                where=config.data.source.uri,
+                remedy="check data.exclude and data.roles",
+            )
+
+
+def _edges(training: TableSummary) -> dict[str, np.ndarray]:
+    """Decile edges of number columns: the bins of the drift baseline."""
+    edges = {}
+    for name, column in training.columns.items():
+        if column.is_number and column.present:
+            found = decile_edges(_stretched(training.quantiles(name, np.linspace(0, 1, 11)), column))
+            if found is not None:
+                edges[name] = found
+    return edges
+
+
+def _stretched(quantiles: np.ndarray, column: ColumnSummary) -> np.ndarray:
+    """Outermost edges at the true extremes, which the sample may have missed."""
+    quantiles[0], quantiles[-1] = column.min, column.max
+    return quantiles
+
+
+def _encoders(pipelines: dict[str, FeaturePipeline], target: Target) -> dict[str, Any]:
+    return {name: partial(_encode, pipeline, target) for name, pipeline in pipelines.items()}
+
+
+def _encode(pipeline: FeaturePipeline, target: Target, cleaned: Any, rows: np.ndarray) -> FeatureBatch:
+    return pipeline.encode(cleaned, target=target, weight=True, rows=rows)

@@ -1,0 +1,312 @@
+"""`run`: one pass of the lifecycle, stage after stage, each a plain function over what the last one made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from distml.config import RunConfig
+from distml.data.engine import Engine, LocalEngine
+from distml.errors import DistmlError
+from distml.evaluation import Verdict
+from distml.evaluation.page import render
+from distml.lifecycle.evaluate import Evaluated, evaluate_package, judge_package
+from distml.lifecycle.journal import Journal, Reporter, Silent
+from distml.lifecycle.prepare import Prepared, prepare
+from distml.lifecycle.runs import RunRecord
+from distml.lifecycle.search import Searched, in_units, search
+from distml.lifecycle.train import Trained, train
+from distml.registry import Decision, Registry, StoreRegistry, Version
+from distml.storage import Storage
+from distml.tracking import Point, Tracker
+
+Stage = Literal["prepare", "tune", "train", "evaluate", "gate"]
+STAGES: tuple[Stage, ...] = ("prepare", "tune", "train", "evaluate", "gate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a run is carried out with. `max_concurrent` None: trials run one by one in this process."""
+
+    engine: Engine = field(default_factory=LocalEngine)
+    max_concurrent: int | None = None
+    tracker: Tracker | None = None
+    reporter: Reporter = field(default_factory=Silent)
+
+
+@dataclass(kw_only=True)
+class RunResult:
+    """What a run came to; stages that were not run are None."""
+
+    run: str
+    config: RunConfig
+    storage: Storage
+    seconds: dict[str, float]
+    prepared: Prepared | None = None
+    searched: Searched | None = None
+    trained: Trained | None = None
+    evaluated: Evaluated | None = None
+    verdict: Verdict | None = None
+    version: Version | None = None
+    tracking_run: str | None = None
+    report: str | None = None
+    endpoint: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `distml run --json` prints."""
+        searched, trained, evaluated = self.searched, self.trained, self.evaluated
+        return {
+            "run": self.run,
+            "name": self.config.name,
+            "version": self.version.number if self.version else None,
+            "verdict": self.verdict.to_dict() if self.verdict else None,
+            "metrics": {
+                "test": evaluated.metrics if evaluated else None,
+                "validation": trained.validation if trained else None,
+            },
+            "baselines": evaluated.baselines if evaluated else None,
+            "best": self._best() if searched else None,
+            "trials": searched.counts() if searched else None,
+            "seconds": self.seconds,
+            "package": self.storage.uri(trained.package) if trained else None,
+            "report": self.report,
+            "tracking_run": self.tracking_run,
+            "endpoint": self.endpoint,
+        }
+
+    def _best(self) -> dict[str, Any]:
+        assert self.searched is not None and self.prepared is not None
+        best = self.searched.best
+        score = in_units(self.searched.metric, self.prepared.target, best.score)
+        return {"trial": best.number, "family": best.family, "params": best.params, "validation_score": score}
+
+
+def run(config: RunConfig, resources: Resources, *, until: Stage = "gate") -> RunResult:
+    """Runs the stages up to `until`. An interrupt or an error is noted in the run's record and raised on."""
+    storage = Storage(config.storage)
+    storage.check_writable()
+    tracker = resources.tracker or open_tracker(config, storage)
+    record = RunRecord.start(storage, config)
+    result = RunResult(run=record.run, config=config, storage=storage, seconds=record.value["seconds"])
+    status: Literal["FINISHED", "FAILED", "KILLED"] = "FAILED"
+    try:
+        result.tracking_run = tracker.start_run(
+            record.run, tags={"distml.run": record.run, "distml.model": config.name}
+        )
+        tracker.log_params(result.tracking_run, _flat(config.to_dict()))
+        _stages(config, resources, tracker, storage, record, result, until)
+        record.write(state="finished", result=result.to_dict())
+        status = "FINISHED"
+        return result
+    except DistmlError as error:
+        record.write(state="failed", error=error.to_dict())
+        raise
+    except KeyboardInterrupt:
+        record.write(state="interrupted")
+        status = "KILLED"
+        raise
+    finally:
+        if result.tracking_run is not None:
+            tracker.end_run(result.tracking_run, status)
+        tracker.close()
+        if record.value["state"] == "running":
+            record.write(state="failed")
+
+
+def _stages(
+    config: RunConfig, resources: Resources, tracker: Tracker, storage: Storage, record: RunRecord,
+    result: RunResult, until: Stage,
+) -> None:  # fmt: skip
+    reporter = resources.reporter
+    assert result.tracking_run is not None
+
+    def wanted(stage: Stage) -> bool:
+        return STAGES.index(stage) <= STAGES.index(until)
+
+    with _timed(record, reporter, "prepare") as note:
+        result.prepared = prepared = prepare(config, storage, resources.engine)
+        rows = prepared.num_rows
+        note(
+            prepared.key,
+            f"{rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test rows",
+        )
+    if wanted("tune"):
+        with _timed(record, reporter, "tune") as note:
+            result.searched = searched = _tune(config, resources, tracker, result, prepared, storage)
+            note(searched.key, _search_note(searched, prepared))
+    if wanted("train"):
+        with _timed(record, reporter, "train") as note:
+            result.trained = trained = train(config, prepared, searched, storage, resources.engine)
+            note(trained.key, f"{searched.best.family}, {trained.num_epochs} epochs")
+    if wanted("evaluate"):
+        with _timed(record, reporter, "evaluate") as note:
+            result.evaluated = evaluated = evaluate_package(config, prepared, trained, storage)
+            metric = searched.metric.name
+            note(trained.key, f"{metric} {evaluated.metrics[metric]:.6g} on the test rows")
+    if wanted("gate"):
+        with _timed(record, reporter, "gate") as note:
+            registry = StoreRegistry(storage)
+            _gate(result, registry)
+            assert result.verdict is not None and result.version is not None
+            outcome = "promoted" if result.verdict.promoted else "refused"
+            note(trained.key, f"{result.version.label} {outcome}: {result.verdict.reasons[0]}")
+    if result.evaluated is not None:
+        _publish(result, tracker, record)
+
+
+@contextmanager
+def _timed(record: RunRecord, reporter: Reporter, name: str) -> Iterator[Any]:
+    reporter.stage(name, "…")
+    started = time.monotonic()
+    told: list[str] = []
+
+    def note(key: str, text: str) -> None:
+        told.extend((key, text))
+
+    yield note
+    key, text = told
+    seconds = time.monotonic() - started
+    record.stage(name, key, seconds)
+    reporter.stage(name, f"{text} ({seconds:.1f} s)")
+
+
+def _tune(
+    config: RunConfig,
+    resources: Resources,
+    tracker: Tracker,
+    result: RunResult,
+    prepared: Prepared,
+    storage: Storage,
+) -> Searched:
+    from distml.metrics import metric_for
+
+    assert result.tracking_run is not None
+    metric = metric_for(config.search.metric, prepared.target.task)
+    journal = Journal(tracker, result.tracking_run, metric, resources.reporter, config.search.num_samples)
+    try:
+        return search(config, prepared, storage, journal, max_concurrent=resources.max_concurrent)
+    finally:
+        journal.close()
+
+
+def _search_note(searched: Searched, prepared: Prepared) -> str:
+    best = searched.best
+    score = in_units(searched.metric, prepared.target, best.score)
+    counts = ", ".join(f"{count} {state}" for state, count in searched.counts().items() if count)
+    reused = "reused from an earlier run: " if searched.was_reused else ""
+    return f"{reused}{counts}; best trial {best.number} {best.family}, {searched.metric.name} {score:.6g}"
+
+
+def _gate(result: RunResult, registry: Registry) -> None:
+    """Registers the package, judges it and promotes it if the verdict allows; everything goes into the audit log."""
+    assert result.prepared and result.searched and result.trained and result.evaluated
+    config = result.config
+    verdict, champion = judge_package(
+        config, result.prepared, result.searched, result.trained, result.evaluated, result.storage, registry
+    )
+    metrics = {"test": result.evaluated.metrics, "validation": result.trained.validation}
+    version = registry.register(
+        config.name, package=result.trained.package, package_id=result.trained.package_id, run=result.run,
+        metrics=metrics,
+    )  # fmt: skip
+    by = f"run {result.run}"
+    if not verdict.promoted:
+        registry.record(
+            Decision(name=config.name, version=version.number, action="refuse", reasons=verdict.reasons, by=by)
+        )
+    elif champion is None or champion.number != version.number:
+        expected = champion.number if champion else None
+        registry.promote(config.name, version.number, expected=expected, reasons=verdict.reasons, by=by)
+    result.verdict, result.version = verdict, version
+
+
+def _publish(result: RunResult, tracker: Tracker, record: RunRecord) -> None:
+    """The report in storage; report, metrics and package in the tracker; the version mirrored."""
+    assert result.evaluated and result.trained and result.tracking_run
+    page = render(report_values(result)).encode()
+    result.storage.write_bytes(record.key("report.html"), page)
+    result.report = result.storage.uri(record.key("report.html"))
+    now = int(time.time() * 1000)
+    metrics = {f"test_{name}": value for name, value in result.evaluated.metrics.items()}
+    metrics |= {f"validation_{name}": value for name, value in result.trained.validation.items()}
+    tracker.log_points(result.tracking_run, [Point(name, value, 0, now) for name, value in metrics.items()])
+    with result.storage.local_folder(f"runs/{result.run}") as folder:
+        tracker.log_artifacts(result.tracking_run, Path(folder) / "report.html", "")
+    with result.storage.local_folder(result.trained.package) as folder:
+        tracker.log_artifacts(result.tracking_run, Path(folder), "package")
+    if result.version is not None and result.verdict is not None:
+        tags = {"distml.version": str(result.version.number), "distml.promoted": str(result.verdict.promoted)}
+        tracker.set_tags(result.tracking_run, tags)
+        _mirror(result, tracker)
+
+
+def _mirror(result: RunResult, tracker: Tracker) -> None:
+    """The version and its alias in MLflow's registry, where MLflow is the tracker."""
+    client = getattr(tracker, "client", None)
+    if client is None:
+        return
+    from distml.registry.mlflow import MlflowMirror
+
+    assert result.version and result.verdict and result.tracking_run
+    mirror = MlflowMirror(client)
+    mirror.register(result.version, f"runs:/{result.tracking_run}/package", result.tracking_run)
+    mirror.alias(result.version, "champion" if result.verdict.promoted else "challenger")
+
+
+def report_values(result: RunResult) -> dict[str, Any]:
+    """What the report page shows."""
+    assert result.prepared and result.searched and result.trained and result.evaluated
+    prepared, searched = result.prepared, result.searched
+    verdict = result.verdict or Verdict(promoted=False, reasons=("the gate was not asked",))
+    records = [
+        {**record.to_dict(), "score": in_units(searched.metric, prepared.target, record.score)}
+        for record in searched.records
+    ]
+    return {
+        **result.to_dict(),
+        "task": prepared.target.task,
+        "target": prepared.schema.target.name,
+        "seed": result.config.seed,
+        "num_rows": prepared.num_rows,
+        "verdict": verdict.to_dict(),
+        "slices": result.evaluated.slices,
+        "latency_p99_ms": result.evaluated.latency_p99_ms,
+        "metric": searched.metric.name,
+        "sign": searched.metric.sign,
+        "families": result.config.model.families,
+        "records": records,
+        "findings": [asdict(finding) for finding in prepared.findings],
+        "lineage": {"source": result.config.data.source.uri, "prepared": prepared.key, "searched": searched.key,
+                    "package": result.trained.package_id},
+    }  # fmt: skip
+
+
+def open_tracker(config: RunConfig, storage: Storage) -> Tracker:
+    """MLflow at `tracking.uri`, or in an SQLite database under local storage."""
+    from distml.tracking.mlflow import MlflowTracker, embedded_uri
+
+    experiment = config.tracking.experiment or config.name
+    if config.tracking.uri is not None:
+        return MlflowTracker(config.tracking.uri, experiment)
+    return MlflowTracker(embedded_uri(storage.root), experiment, artifacts=f"{storage.root}/mlflow/artifacts")
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as dotted parameters, which is what a tracker can filter by."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, dict) and item:
+            flat |= _flat(item, f"{name}.")
+        else:
+            flat[name] = item
+    return {_safe(key): item for key, item in flat.items()}
+
+
+def _safe(key: str) -> str:
+    """A key within what MLflow allows in a parameter's name."""
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in key)[:250]

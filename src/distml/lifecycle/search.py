@@ -1,0 +1,140 @@
+"""The stage `tune`: the search over families and parameters, on the cluster or in this process."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distml.config import RunConfig
+from distml.errors import TrainingError
+from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.stages import once
+from distml.metrics import Metric, metric_for
+from distml.storage import Storage, content_hash
+from distml.target import NumericTarget, Target
+from distml.training import FitSettings
+from distml.tune import Objective, SearchListener, SearchSpace, TrialRecord
+from distml.tune.halving import Halving
+from distml.tune.objective import best_of
+from distml.tune.study import Study
+
+MIN_LAG = 4  # so that one machine and another with fewer than four trials at once search alike
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """What the search came to. Regression scores are of standardised targets; `in_units` converts them."""
+
+    key: str
+    metric: Metric
+    records: tuple[TrialRecord, ...]
+    best: TrialRecord
+    was_reused: bool
+
+    def counts(self) -> dict[str, int]:
+        states = [record.state for record in self.records]
+        return {state: states.count(state) for state in ("finished", "pruned", "failed", "stopped")}  # type: ignore[arg-type]
+
+
+def search(
+    config: RunConfig,
+    prepared: Prepared,
+    storage: Storage,
+    listener: SearchListener,
+    *,
+    max_concurrent: int | None,
+) -> Searched:
+    """Runs the stage, or reads its result. `max_concurrent` None: in this process, one trial after another.
+
+    Raises `TrainingError` when no trial came to a score.
+    """
+    metric = metric_for(config.search.metric, prepared.target.task)
+    sections = [config.to_dict()[name] for name in ("model", "search", "train")]
+    key = content_hash(prepared.key, config.seed, sections)
+    value, reused = once(
+        storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent)
+    )
+    records = tuple(TrialRecord(**record) for record in value["records"])
+    best = best_of(list(records), metric)
+    assert best is not None, "a search without a best trial raises before it is stored"
+    return Searched(key=key, metric=metric, records=records, best=best, was_reused=reused)
+
+
+def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:
+    """The objective of a config's trials, also of the winner's refit and the baselines."""
+    train = config.train
+    return Objective(
+        task=prepared.target.task,
+        metric=metric,
+        inputs={
+            name: pipeline.input_spec(prepared.target.num_outputs) for name, pipeline in prepared.pipelines.items()
+        },
+        settings=FitSettings(
+            max_epochs=train.max_epochs,
+            patience=train.patience,
+            batch_size=train.batch_size,
+            seed=config.seed,
+            device=train.device,
+            num_threads=max(1, int(config.search.resources_per_trial.cpu)),
+        ),
+    )
+
+
+def _search(
+    config: RunConfig,
+    prepared: Prepared,
+    metric: Metric,
+    listener: SearchListener,
+    max_concurrent: int | None,
+) -> dict[str, Any]:
+    space = SearchSpace.of(config.model.families, config.search.space)
+    lag = max(MIN_LAG, max_concurrent or 1)
+    study = Study(
+        space,
+        metric,
+        num_samples=config.search.num_samples,
+        sampler=config.search.sampler,
+        seed=config.seed,
+        lag=lag,
+    )
+    halving = Halving(metric, max_epochs=config.train.max_epochs, lag=lag)
+    decides = halving if config.search.scheduler == "asha" else None
+    objective = objective_for(config, prepared, metric)
+    recipes = {name for name in prepared.pipelines if name in _recipes(config)}
+    data = {name: (prepared.features(name, "train"), prepared.features(name, "validation")) for name in recipes}
+    if max_concurrent is None:
+        from distml.tune import local
+
+        records = local.search(study, objective, data, decides, listener, config.search.time_budget_s)
+    else:
+        from distml.tune import on_ray
+
+        with tempfile.TemporaryDirectory(prefix="distml-tune-") as folder:
+            records = on_ray.search(
+                study, objective, data, decides, listener, config.search,
+                folder=Path(folder), max_concurrent=max_concurrent,
+            )  # fmt: skip
+    if best_of(records, metric) is None:
+        reasons = sorted({record.reason for record in records if record.reason})
+        raise TrainingError(
+            "at least one trial comes to a score",
+            received=f"{len(records)} trials, none did" + (f": {reasons[0]}" if reasons else ""),
+            where="tune",
+            remedy="give search.time_budget_s more time" if not reasons else None,
+        )
+    return {"records": [record.to_dict() for record in records]}
+
+
+def _recipes(config: RunConfig) -> set[str]:
+    from distml.models import FAMILIES
+
+    return {FAMILIES[name].recipe for name in config.model.families}
+
+
+def in_units(metric: Metric, target: Target, score: float | None) -> float | None:
+    """A trial's score in the target's own unit: errors of a standardised target times its scale."""
+    if score is None or not isinstance(target, NumericTarget) or metric.name not in ("rmse", "mae"):
+        return score
+    return score * target.scale

@@ -1,0 +1,38 @@
+"""From a name to a family, and from a stored folder to a fitted model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distml.errors import PackageError
+from distml.models import linear, mlp, trees
+from distml.models.base import Family, Model, ModelSpec
+
+FAMILIES: Mapping[str, Family] = {family.name: family for family in (linear.FAMILY, mlp.FAMILY, trees.FAMILY)}
+
+
+def build_network(spec: ModelSpec) -> Any:
+    """A fresh torch module of a spec, its weights not yet trained."""
+    family = FAMILIES[spec.family]
+    assert family.build is not None, f"{spec.family} is not a network"
+    return family.build(spec.params, spec.input)
+
+
+def load_model(folder: Path) -> Model:
+    """The fitted model in a package member's folder. Raises `PackageError` for a family that isn't known here."""
+    spec = ModelSpec.from_dict(json.loads((folder / "model.json").read_text("utf-8")))
+    if spec.family not in FAMILIES:
+        raise PackageError(
+            "a package's model family is one that this distml knows",
+            received=spec.family,
+            where=str(folder),
+            remedy=f"families: {', '.join(FAMILIES)}; load it with the distml version that its manifest names",
+        )
+    if FAMILIES[spec.family].kind == "trees":
+        return trees.TreeModel.load(folder, spec)
+    from distml.models.network import NetworkModel
+
+    return NetworkModel.load(folder, spec, build_network(spec))

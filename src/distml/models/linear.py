@@ -1,0 +1,43 @@
+"""`linear`: one weight per number and per category. The network that every other must beat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distml.batch import InputSpec
+from distml.models.base import Family, Params
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(params: Params, spec: InputSpec) -> nn.Module:
+    import torch
+    from torch import nn
+
+    class Linear(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.numeric = nn.Linear(spec.num_numeric, spec.num_outputs)
+            self.categories = nn.ModuleList(nn.Embedding(k, spec.num_outputs) for k in spec.cardinalities)
+            for table in self.categories:
+                nn.init.zeros_(table.weight)  # type: ignore[arg-type]
+
+        def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+            out = self.numeric(numeric)
+            for i, table in enumerate(self.categories):
+                out = out + table(categorical[:, i])
+            return out  # [n, k]
+
+    return Linear()
+
+
+_DEFAULTS: dict[str, Any] = {"lr": 1e-2, "weight_decay": 1e-5}
+FAMILY = Family(
+    name="linear",
+    kind="network",
+    recipe="dense",
+    defaults=_DEFAULTS,
+    space={"lr": {"log": [1e-3, 1e-1]}, "weight_decay": {"log": [1e-7, 1e-2]}},
+    build=build,
+)

@@ -1,0 +1,60 @@
+"""`mlp`: embeddings, then blocks of linear, ReLU and dropout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distml.batch import InputSpec
+from distml.models.base import Family, Params
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(params: Params, spec: InputSpec) -> nn.Module:
+    import torch
+    from torch import nn
+
+    from distml.models.inputs import TabularInput
+
+    class MLP(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input = TabularInput(spec, params["embedding_width"])
+            layers: list[nn.Module] = []
+            width = self.input.width
+            for _ in range(params["num_blocks"]):
+                layers += [nn.Linear(width, params["width"]), nn.ReLU(), nn.Dropout(params["dropout"])]
+                width = params["width"]
+            self.blocks = nn.Sequential(*layers)
+            self.head = nn.Linear(width, spec.num_outputs)
+
+        def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+            return self.head(self.blocks(self.input(numeric, categorical)))  # [n, k]
+
+    return MLP()
+
+
+_DEFAULTS: dict[str, Any] = {
+    "lr": 1e-3,
+    "weight_decay": 1e-4,
+    "num_blocks": 3,
+    "width": 192,
+    "dropout": 0.15,
+    "embedding_width": 16,
+}
+FAMILY = Family(
+    name="mlp",
+    kind="network",
+    recipe="dense",
+    defaults=_DEFAULTS,
+    space={
+        "lr": {"log": [2e-4, 5e-3]},
+        "weight_decay": {"log": [1e-6, 1e-2]},
+        "num_blocks": {"int": [1, 4]},
+        "width": {"choice": [64, 128, 192, 256, 384]},
+        "dropout": {"uniform": [0.0, 0.5]},
+        "embedding_width": {"choice": [8, 16, 32]},
+    },
+    build=build,
+)

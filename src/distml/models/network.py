@@ -1,0 +1,69 @@
+"""`NetworkModel`: a fitted torch module that predicts batches and is stored as JSON and safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from distml.batch import FeatureBatch
+from distml.errors import PackageError
+from distml.models.base import ModelSpec
+from distml.storage import dump_json
+
+WEIGHTS = "weights.safetensors"
+_CHUNK = 16_384
+
+
+class NetworkModel:
+    """Implements `Model`. Predicts in float32 on the module's device, in chunks that bound its memory."""
+
+    def __init__(self, spec: ModelSpec, module: Any) -> None:
+        self.spec = spec
+        self.module = module.eval()
+        self._device = next(module.parameters()).device
+
+    def predict(self, batch: FeatureBatch) -> np.ndarray:
+        chunks = [slice(start, start + _CHUNK) for start in range(0, len(batch), _CHUNK)]
+        with torch.inference_mode():
+            outputs = [self._forward(batch, chunk) for chunk in chunks]
+        if not outputs:
+            k = self.spec.input.num_outputs
+            return np.empty((0, k)) if self.spec.task != "regression" else np.empty(0)
+        return np.concatenate(outputs)
+
+    def _forward(self, batch: FeatureBatch, chunk: slice) -> np.ndarray:
+        numeric = torch.from_numpy(np.ascontiguousarray(batch.numeric[chunk])).to(self._device)
+        categorical = torch.from_numpy(np.ascontiguousarray(batch.categorical[chunk])).to(self._device)
+        return scores(self.module(numeric, categorical), self.spec.task)
+
+    def save(self, folder: Path) -> None:
+        from safetensors.torch import save_file
+
+        (folder / "model.json").write_bytes(dump_json(self.spec.to_dict()))
+        state = {name: value.detach().cpu().contiguous() for name, value in self.module.state_dict().items()}
+        save_file(state, folder / WEIGHTS)
+
+    @classmethod
+    def load(cls, folder: Path, spec: ModelSpec, module: Any) -> NetworkModel:
+        """The module with the folder's weights; `PackageError` when they don't fit it."""
+        from safetensors.torch import load_file
+
+        try:
+            module.load_state_dict(load_file(folder / WEIGHTS))
+        except RuntimeError as error:
+            raise PackageError(
+                "weights fit the model that model.json describes",
+                received=str(error).splitlines()[-1].strip(),
+                where=str(folder),
+            ) from error
+        return cls(spec, module)
+
+
+def scores(outputs: torch.Tensor, task: str) -> np.ndarray:
+    """Module outputs [n, k] as float64 probabilities [n, k], or standardised values [n]."""
+    if task == "regression":
+        return outputs[:, 0].double().cpu().numpy()
+    return torch.softmax(outputs.double(), dim=1).cpu().numpy()

@@ -1,0 +1,190 @@
+"""`ModelPackage`: the one artifact that crosses from training to serving. A folder of data, no code, no pickle.
+
+    manifest.json        format, schema, signature, task, metrics, lineage, sha256 of every other file
+    members/<i>/         model.json, weights.safetensors or model.txt, features.json
+    postprocess.json     member weights, threshold, the target's inverse
+    baseline.json        summaries of the training rows and of held-out predictions, for drift
+    golden.json          raw rows with the predictions that the reloaded package gave, and the tolerance
+
+This module writes and verifies the folder; `distml.predictor` predicts with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from distml.errors import PackageError
+from distml.features import FeaturePipeline
+from distml.models import Model, load_model
+from distml.postprocess import Postprocess
+from distml.schema import Schema
+from distml.storage import contained, content_hash, dump_json, file_sha256
+from distml.summary import TableSummary
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+GOLDEN = "golden.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One fitted model and the pipeline that feeds it."""
+
+    model: Model
+    pipeline: FeaturePipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """Raw rows as JSON and the scores that the package gave for them, on CPU in float32."""
+
+    rows: list[dict[str, Any]]
+    scores: list[Any]
+    tolerance: float = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What training rows and held-out predictions looked like."""
+
+    inputs: TableSummary
+    predictions: TableSummary
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPackage:
+    """A package in memory. `lineage` says what it was made from and which rows fitted what."""
+
+    name: str
+    schema: Schema
+    members: tuple[Member, ...]
+    postprocess: Postprocess
+    baseline: Baseline
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    golden: Golden | None = None
+
+    @property
+    def task(self) -> str:
+        return self.postprocess.target.task
+
+    def save(self, folder: Path) -> None:
+        """Writes the package into an empty folder; the manifest, with everything's checksum, last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for index, member in enumerate(self.members):
+            home = folder / "members" / str(index)
+            home.mkdir(parents=True)
+            member.model.save(home)
+            (home / "features.json").write_bytes(dump_json(member.pipeline.to_dict()))
+        (folder / "postprocess.json").write_bytes(dump_json(self.postprocess.to_dict()))
+        baseline = {
+            "inputs": self.baseline.inputs.to_dict(),
+            "predictions": self.baseline.predictions.to_dict(),
+        }
+        (folder / "baseline.json").write_bytes(dump_json(baseline))
+        if self.golden is not None:
+            (folder / GOLDEN).write_bytes(dump_json(self.golden.__dict__))
+        (folder / MANIFEST).write_bytes(dump_json(self._manifest(folder)))
+
+    def _manifest(self, folder: Path) -> dict[str, Any]:
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "task": self.task,
+            "schema": self.schema.to_dict(),
+            "signature": signature(self.schema, self.postprocess),
+            "metrics": dict(self.metrics),
+            "lineage": dict(self.lineage),
+            "num_members": len(self.members),
+            "files": {str(path.relative_to(folder)): file_sha256(path) for path in files},
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> ModelPackage:
+        """Verifies the checksums, then reads. Raises `PackageError` for anything that isn't as the manifest says."""
+        manifest = verify(folder)
+        members = []
+        for index in range(manifest["num_members"]):
+            home = folder / "members" / str(index)
+            pipeline = FeaturePipeline.from_dict(_json(home / "features.json"))
+            members.append(Member(model=load_model(home), pipeline=pipeline))
+        baseline = _json(folder / "baseline.json")
+        golden = folder / GOLDEN
+        return cls(
+            name=manifest["name"],
+            schema=Schema.from_dict(manifest["schema"]),
+            members=tuple(members),
+            postprocess=Postprocess.from_dict(_json(folder / "postprocess.json")),
+            baseline=Baseline(
+                inputs=TableSummary.from_dict(baseline["inputs"]),
+                predictions=TableSummary.from_dict(baseline["predictions"]),
+            ),
+            metrics=manifest["metrics"],
+            lineage=manifest["lineage"],
+            golden=Golden(**_json(golden)) if golden.exists() else None,
+        )
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder whose files are exactly those that it lists, each with its checksum."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise PackageError("a package has a manifest", received=f"no {MANIFEST}", where=str(folder))
+    try:
+        manifest = _json(path)
+    except orjson.JSONDecodeError as error:
+        raise PackageError("a manifest is JSON", received=str(error), where=str(path)) from error
+    if manifest.get("format") != FORMAT:
+        raise PackageError(
+            f"a package of format {FORMAT}",
+            received=repr(manifest.get("format")),
+            where=str(path),
+            remedy="load it with the distml version that wrote it",
+        )
+    _verify_files(folder, manifest["files"])
+    return manifest
+
+
+def _verify_files(folder: Path, listed: Mapping[str, str]) -> None:
+    remedy = "fetch the package again, or roll back to another version"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    strangers = sorted(found - set(listed))
+    if strangers:
+        raise PackageError(
+            "a package holds only files that its manifest lists", received=strangers[0], where=str(folder),
+            remedy=remedy,
+        )  # fmt: skip
+    for name, wanted in listed.items():
+        path = folder / contained(name)
+        if path.is_symlink() or not path.is_file():
+            raise PackageError("a package is whole", received=f"no file {name}", where=str(folder), remedy=remedy)
+        checksum = file_sha256(path)
+        if checksum != wanted:
+            raise PackageError(
+                "a package's files are as they were written",
+                received=f"sha256 {checksum[:12]}…, manifest {wanted[:12]}…",
+                where=f"{folder}/{name}",
+                remedy=remedy,
+            )
+
+
+def signature(schema: Schema, postprocess: Postprocess) -> dict[str, Any]:
+    """Inputs and outputs by name and type."""
+    inputs = [{"name": column.name, "kind": column.kind} for column in schema.features]
+    labels = getattr(postprocess.target, "labels", None)
+    return {"inputs": inputs, "outputs": {"target": schema.target.name, "labels": labels and list(labels)}}
+
+
+def package_id(manifest: Mapping[str, Any]) -> str:
+    """A package's content hash: the checksums of its files, whatever its name, metrics or lineage."""
+    return content_hash(dict(manifest["files"]))
+
+
+def _json(path: Path) -> Any:
+    return orjson.loads(path.read_bytes())

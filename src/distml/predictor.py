@@ -1,0 +1,107 @@
+"""`Predictor`: raw table to predictions. The only inference path there is: evaluation, batch scoring and HTTP share it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distml.clean import Cleaned
+from distml.errors import DataError, PackageError
+from distml.package import Golden, ModelPackage
+from distml.postprocess import Prediction
+from distml.records import records_from_table, table_from_records
+from distml.schema import Schema
+
+NUM_GOLDEN = 16
+
+
+class Predictor:
+    """Predicts with one package. Thread-safe: nothing changes after construction."""
+
+    def __init__(self, package: ModelPackage) -> None:
+        self.package = package
+        self.schema: Schema = package.schema
+        # Every member was fitted on the same cleaned rows, so a request is cleaned once.
+        self._cleaner = package.members[0].pipeline
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Predictor:
+        """Verifies a package's checksums, loads it and replays its golden rows.
+
+        Raises `PackageError` when it is damaged or doesn't reproduce the predictions that it was made with.
+        """
+        predictor = cls(ModelPackage.load(Path(folder)))
+        predictor.replay(str(folder))
+        return predictor
+
+    def predict(self, table: Any) -> Prediction:
+        """Predictions for every row of a raw pyarrow table or pandas frame.
+
+        Raises `DataError` for a row that cleaning would drop, quarantine or fail; `predict_kept` leaves those out.
+        """
+        cleaned, prediction = self.predict_kept(table)
+        if not cleaned.kept.all():
+            cleaned.raise_failures("the table")
+            row = int(np.flatnonzero(~cleaned.kept)[0])
+            broken = [f for f in cleaned.findings if f.action in ("drop", "quarantine")]
+            raise DataError(
+                broken[0].rule,
+                received=broken[0].examples[0][1],
+                where=f"row {row}, column {broken[0].column}",
+                remedy="correct the row; training leaves such rows out",
+            )
+        return prediction
+
+    def predict_kept(self, table: Any) -> tuple[Cleaned, Prediction]:
+        """The cleaned rows, which rows were kept, and predictions for those."""
+        cleaned = self._cleaner.clean(as_arrow(table))
+        return cleaned, self.predict_cleaned(cleaned.table)
+
+    def predict_cleaned(self, cleaned: Any) -> Prediction:
+        """Predictions for a cleaned pyarrow table."""
+        outputs = [member.model.predict(member.pipeline.encode(cleaned)) for member in self.package.members]
+        return self.package.postprocess(outputs)
+
+    def replay(self, where: str = "the package") -> None:
+        """Predicts the golden rows; `PackageError` when the scores differ by more than the tolerance."""
+        golden = self.package.golden
+        if golden is None:
+            raise PackageError("a package has golden rows", where=where, remedy="pack the model again")
+        scores = self.predict(table_from_records(golden.rows, self.schema)).scores
+        wanted = np.asarray(golden.scores, float)
+        if scores.shape != wanted.shape or not np.allclose(
+            scores, wanted, rtol=golden.tolerance, atol=golden.tolerance
+        ):
+            gap = float(np.max(np.abs(scores - wanted))) if scores.shape == wanted.shape else None
+            raise PackageError(
+                "a loaded package predicts its golden rows as it did when it was made",
+                received=f"scores of shape {scores.shape}, off by up to {gap}",
+                where=where,
+                remedy="compare the versions of torch and lightgbm here with those in the manifest's lineage",
+            )
+
+
+def with_golden(package: ModelPackage, cleaned: Any) -> ModelPackage:
+    """The package with golden rows taken from a cleaned pyarrow table, private columns left out as null."""
+    table = cleaned.select([column.name for column in package.schema.features]).slice(0, NUM_GOLDEN)
+    private = {column.name for column in package.schema.columns if column.private}
+    rows = [
+        {name: None if name in private else value for name, value in record.items()}
+        for record in records_from_table(table)
+    ]
+    scores = Predictor(package).predict(table_from_records(rows, package.schema)).scores
+    return replace(package, golden=Golden(rows=rows, scores=scores.tolist()))
+
+
+def as_arrow(table: Any) -> Any:
+    """A pyarrow table from one, or from a pandas frame: the only place where pandas comes in."""
+    import pyarrow as pa
+
+    if isinstance(table, pa.Table):
+        return table
+    if hasattr(table, "columns") and hasattr(table, "dtypes"):
+        return pa.Table.from_pandas(table, preserve_index=False)
+    raise DataError("a table is a pyarrow.Table or a pandas.DataFrame", received=type(table).__name__)

@@ -1,0 +1,213 @@
+"""What the columns of a table are: names, kinds, roles.
+
+A `Schema` is inferred from a table's first rows or read from JSON. It says what a value must be; repairing values
+is `distml.clean`, statistics are `distml.summary`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from distml.config.sections import DataConfig, Kind
+from distml.errors import DataError, did_you_mean
+
+Role = Literal["feature", "target", "id", "time", "weight", "excluded"]
+Dtype = Literal["integer", "number", "string", "boolean", "datetime"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: `dtype` is what its values were in the table, `kind` what they mean to a model."""
+
+    name: str
+    kind: Kind
+    dtype: Dtype
+    role: Role = "feature"
+    group: bool = False
+    private: bool = False
+
+    @property
+    def arrow_type(self) -> Any:
+        """The type that cleaned values of this column have."""
+        import pyarrow as pa
+
+        return {"numeric": pa.float64(), "datetime": pa.timestamp("us")}.get(self.kind, pa.string())
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns in the order of the table that they were inferred from."""
+
+    columns: tuple[Column, ...]
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(column.name == name for column in self.columns)
+
+    def of_role(self, *roles: Role) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.role in roles)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        return self.of_role("feature")
+
+    @property
+    def target(self) -> Column:
+        (column,) = self.of_role("target")
+        return column
+
+    @property
+    def kept(self) -> tuple[Column, ...]:
+        """Every column but the excluded ones."""
+        return tuple(column for column in self.columns if column.role != "excluded")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"columns": [asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Schema:
+        return cls(tuple(Column(**column) for column in value["columns"]))
+
+
+def infer_schema(head: Any, config: DataConfig) -> Schema:
+    """The schema of a pyarrow table's first rows, their texts already stripped and missing tokens nulled.
+
+    Kinds: numbers are numeric, truth values boolean, ISO dates datetime, everything else categorical; `data.kinds`
+    overrides. The target is categorical for classification and numeric for regression; with `task: auto` a text or
+    boolean target, or a whole-number one of at most 20 distinct values, is classification.
+
+    Raises `DataError` when the table is empty or a column that the config names isn't there.
+    """
+    names = list(head.column_names)
+    _check_names(names, config)
+    if head.num_rows == 0:
+        raise DataError("a table has at least one row", received="0 rows", where=config.source.uri)
+    inferred = (_infer_column(name, head.column(name), config.kinds.get(name)) for name in names)
+    columns = (_with_role(column, config) for column in inferred)
+    schema = Schema(tuple(columns))
+    if config.target in config.kinds:
+        return schema
+    kind: Kind = "numeric" if _task_of(schema.target, head, config) == "regression" else "categorical"
+    return Schema(tuple(replace(c, kind=kind) if c.role == "target" else c for c in schema.columns))
+
+
+def _check_names(names: Sequence[str], config: DataConfig) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            "a table's column names differ",
+            received=f"{', '.join(repeated)} more than once",
+            where=config.source.uri,
+            remedy="rename them, or set header: false and name the columns in data.source.columns",
+        )
+    roles = config.roles
+    wanted: dict[str, Iterable[str | None]] = {
+        "data.target": [config.target],
+        "data.roles": [*roles.id, roles.time, *roles.group, roles.weight],
+        "data.exclude": config.exclude,
+        "data.kinds": config.kinds,
+        "data.private": config.private,
+    }
+    for place, columns in wanted.items():
+        for column in columns:
+            if column is not None and column not in names:
+                near = did_you_mean(column, list(names))
+                hint = f"did you mean {near!r}?" if near else f"its columns: {', '.join(names[:40])}"
+                raise DataError(
+                    f"{place} names a column of the table",
+                    received=column,
+                    where=config.source.uri,
+                    remedy=hint,
+                )
+
+
+def _infer_column(name: str, values: Any, declared: Kind | None) -> Column:
+    dtype = _dtype(values)
+    natural: Kind = {
+        "integer": "numeric", "number": "numeric", "boolean": "boolean", "datetime": "datetime"
+    }.get(dtype, "categorical")  # type: ignore[assignment]  # fmt: skip
+    return Column(name=name, kind=declared or natural, dtype=dtype)
+
+
+def _dtype(values: Any) -> Dtype:
+    """The narrowest of integer, number, boolean, datetime and string that every value satisfies."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return "string"
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_integer(kind):
+        return "integer"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        finite = pc.drop_null(pc.cast(values, pa.float64(), safe=False))
+        whole = pc.all(pc.equal(finite, pc.floor(finite)), min_count=1).as_py()
+        return "integer" if whole else "number"
+    if pa.types.is_temporal(kind):
+        return "datetime"
+    present = pc.drop_null(values)
+    if len(present) == 0:
+        return "string"
+    for dtype, arrow in (("integer", pa.int64()), ("number", pa.float64())):
+        if _casts(present, arrow):
+            return dtype  # type: ignore[return-value]
+    lowered = pc.utf8_lower(present)
+    if pc.all(pc.is_in(lowered, pa.array(["true", "false"]))).as_py():
+        return "boolean"
+    return "datetime" if _casts(present, pa.timestamp("us")) else "string"
+
+
+def _casts(values: Any, kind: Any) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.cast(values, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _with_role(column: Column, config: DataConfig) -> Column:
+    roles = config.roles
+    role: Role = "feature"
+    if column.name == config.target:
+        role = "target"
+    elif column.name in config.exclude:
+        role = "excluded"
+    elif column.name in roles.id:
+        role = "id"
+    elif column.name == roles.time:
+        role = "time"
+    elif column.name == roles.weight:
+        role = "weight"
+    kind: Kind = column.kind
+    if role == "id":
+        kind = "categorical"
+    elif role == "weight":
+        kind = "numeric"
+    return replace(
+        column, role=role, kind=kind, group=column.name in roles.group, private=column.name in config.private
+    )
+
+
+def _task_of(target: Column, head: Any, config: DataConfig) -> str:
+    if config.task != "auto":
+        return config.task
+    if target.dtype in ("string", "boolean"):
+        return "classification"
+    if target.dtype == "integer":
+        import pyarrow.compute as pc
+
+        distinct = pc.count_distinct(head.column(target.name), mode="only_valid").as_py()
+        return "classification" if distinct <= 20 else "regression"
+    return "regression"

@@ -1,0 +1,309 @@
+"""Where everything is kept: one root, local or remote, addressed by relative keys.
+
+A `Storage` knows nothing of runs or packages. It reads and writes bytes and folders under one root through
+pyarrow's filesystems (local paths, s3://, gs://), and changes small records by compare-and-swap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from distml.errors import ConflictError, NotFoundError, StorageError
+
+
+class Storage:
+    """Bytes under a root, local path or URI.
+
+    Raises `StorageError` when the root can't be reached or written.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = str(root)
+        self.is_local = "://" not in self.root or self.root.startswith("file://")
+        if self.is_local:
+            self.root = str(Path(self.root.removeprefix("file://")).expanduser().absolute())
+        self._fs, self._base = _filesystem(self.root, self.is_local)
+
+    def __repr__(self) -> str:
+        return f"Storage({self.root!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Storage, (self.root,)
+
+    def uri(self, key: str = "") -> str:
+        """The full path or URI of a key."""
+        return f"{self.root.rstrip('/')}/{contained(key)}" if key else self.root
+
+    def _path(self, key: str) -> str:
+        return f"{self._base.rstrip('/')}/{contained(key)}" if key else self._base
+
+    def check_writable(self) -> None:
+        """Writes and removes one small file; raises `StorageError` with the remedy when that fails."""
+        probe = f".probe-{uuid.uuid4().hex}"
+        try:
+            self.write_bytes(probe, b"distml")
+            self.delete(probe)
+        except StorageError as error:
+            raise StorageError(
+                "storage must be writable",
+                received=error.received,
+                where=self.root,
+                remedy="name a folder or bucket that you may write to in `storage`, or change its permissions",
+            ) from error
+
+    def free_bytes(self) -> int | None:
+        """Free space on a local root's disk, in bytes; None for remote storage."""
+        if not self.is_local:
+            return None
+        folder = Path(self.root)
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def exists(self, key: str) -> bool:
+        import pyarrow.fs
+
+        return self._fs.get_file_info(self._path(key)).type != pyarrow.fs.FileType.NotFound
+
+    def list(self, key: str = "") -> list[str]:
+        """The names directly below a key, sorted; empty when it doesn't exist."""
+        import pyarrow.fs
+
+        selector = pyarrow.fs.FileSelector(self._path(key), allow_not_found=True)
+        names = (PurePosixPath(info.path).name for info in self._fs.get_file_info(selector))
+        return sorted(name for name in names if not name.startswith("."))
+
+    def read_bytes(self, key: str) -> bytes:
+        try:
+            with self._fs.open_input_file(self._path(key)) as stream:
+                return stream.read()
+        except FileNotFoundError as error:
+            raise NotFoundError("no such file in storage", received=key, where=self.root) from error
+        except OSError as error:
+            raise StorageError("storage must be readable", received=str(error), where=self.uri(key)) from error
+
+    def write_bytes(self, key: str, content: bytes) -> None:
+        """Writes beside the target and renames, so that a reader sees the old bytes or the new, never half."""
+        path = self._path(key)
+        try:
+            if not self.is_local:  # object stores make a put visible only when it is complete
+                with self._fs.open_output_stream(path) as stream:
+                    stream.write(content)
+                return
+            parent = os.path.dirname(path)
+            os.makedirs(parent, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=parent, prefix=".tmp-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.chmod(temporary, 0o666 & ~_umask())
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+
+    def read_json(self, key: str) -> Any:
+        import orjson
+
+        return orjson.loads(self.read_bytes(key))
+
+    def write_json(self, key: str, value: Any) -> None:
+        self.write_bytes(key, dump_json(value))
+
+    def delete(self, key: str) -> None:
+        """Removes a file or a folder; nothing happens when it isn't there."""
+        import pyarrow.fs
+
+        path = self._path(key)
+        kind = self._fs.get_file_info(path).type
+        if kind == pyarrow.fs.FileType.Directory:
+            self._fs.delete_dir(path)
+        elif kind == pyarrow.fs.FileType.File:
+            self._fs.delete_file(path)
+
+    @contextmanager
+    def new_folder(self, key: str) -> Iterator[Path]:
+        """A local folder to fill; its files appear under `key` only when the block ends without an error."""
+        with self._scratch(key) as staging:
+            yield staging
+            try:
+                self._publish(staging, key)
+            except OSError as error:
+                raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+
+    @contextmanager
+    def _scratch(self, key: str) -> Iterator[Path]:
+        parent = None
+        if self.is_local:  # on the same disk, so that publishing is one rename
+            parent = os.path.dirname(self._path(key))
+            try:
+                os.makedirs(parent, exist_ok=True)
+            except OSError as error:
+                raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+        staging = Path(tempfile.mkdtemp(dir=parent, prefix=".tmp-"))
+        staging.chmod(0o777 & ~_umask())
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _publish(self, staging: Path, key: str) -> None:
+        target = self._path(key)
+        if self.is_local:
+            if os.path.exists(target):
+                retired = f"{os.path.dirname(target)}/.tmp-{uuid.uuid4().hex}"
+                os.rename(target, retired)
+                os.rename(staging, target)
+                shutil.rmtree(retired, ignore_errors=True)
+            else:
+                os.rename(staging, target)
+            return
+        import pyarrow.fs
+
+        self.delete(key)
+        pyarrow.fs.copy_files(
+            str(staging),
+            target,
+            source_filesystem=pyarrow.fs.LocalFileSystem(),
+            destination_filesystem=self._fs,
+        )
+
+    @contextmanager
+    def local_folder(self, key: str) -> Iterator[Path]:
+        """A local folder with the files under `key`: the folder itself when storage is local, else a copy."""
+        if not self.exists(key):
+            raise NotFoundError("no such folder in storage", received=key, where=self.root)
+        if self.is_local:
+            yield Path(self._path(key))
+            return
+        import pyarrow.fs
+
+        with tempfile.TemporaryDirectory(prefix="distml-") as folder:
+            pyarrow.fs.copy_files(
+                self._path(key), folder, source_filesystem=self._fs,
+                destination_filesystem=pyarrow.fs.LocalFileSystem(),
+            )  # fmt: skip
+            yield Path(folder)
+
+    def swap_json(self, key: str, expected_revision: int, value: dict[str, Any]) -> int:
+        """Compare-and-swap of a small record; returns its new revision.
+
+        A record's history is one file per revision, `key/000007.json`, each created exclusively: of two writers
+        that saw the same revision one wins and the other gets `ConflictError`.
+        """
+        revision = expected_revision + 1
+        record = f"{key}/{revision:06d}.json"
+        content = dump_json(value)
+        try:
+            if self.is_local:
+                self._create_exclusively(self._path(record), content)
+            else:
+                # Object stores offer no exclusive create through pyarrow: the check narrows the window only.
+                if self.exists(record):
+                    raise FileExistsError(record)
+                self.write_bytes(record, content)
+        except FileExistsError as error:
+            raise ConflictError(
+                "a record is changed by one writer at a time",
+                received=f"revision {expected_revision} is no longer the newest",
+                where=self.uri(key),
+                remedy="read it again and repeat the command",
+            ) from error
+        except OSError as error:
+            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+        return revision
+
+    @staticmethod
+    def _create_exclusively(path: str, content: bytes) -> None:
+        # A hard link of a complete file: exclusive like O_EXCL, and never seen half-written.
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{os.path.dirname(path)}/.tmp-{uuid.uuid4().hex}"
+        Path(temporary).write_bytes(content)
+        try:
+            os.link(temporary, path)
+        finally:
+            os.unlink(temporary)
+
+    def read_swapped(self, key: str) -> tuple[int, dict[str, Any] | None]:
+        """The newest revision of a record and its value; (0, None) when there is none."""
+        revisions = [name for name in self.list(key) if name.endswith(".json")]
+        if not revisions:
+            return 0, None
+        return int(revisions[-1].removesuffix(".json")), self.read_json(f"{key}/{revisions[-1]}")
+
+
+def contained(key: str) -> str:
+    """The key itself, or `StorageError` when it would leave the root.
+
+    >>> contained("runs/a/manifest.json")
+    'runs/a/manifest.json'
+    """
+    path = PurePosixPath(key)
+    if path.is_absolute() or ".." in path.parts or "\\" in key or "\0" in key:
+        raise StorageError("a key stays inside its storage", received=key, remedy="use a relative name without '..'")
+    return str(path)
+
+
+def dump_json(value: Any) -> bytes:
+    """Indented JSON bytes with sorted keys; numpy scalars and arrays are written as numbers and lists."""
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(value, option=options)
+
+
+def content_hash(*parts: Any) -> str:
+    """The sha256 (first 16 hex digits) of JSON-ready values: what a stage's result was made from.
+
+    >>> content_hash({"a": 1}) == content_hash({"a": 1}) != content_hash({"a": 2})
+    True
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else dump_json(part))
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a local file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _filesystem(root: str, is_local: bool) -> tuple[Any, str]:
+    import pyarrow
+    import pyarrow.fs
+
+    if is_local:
+        return pyarrow.fs.LocalFileSystem(), root
+    try:
+        return pyarrow.fs.FileSystem.from_uri(root)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise StorageError(
+            "storage is a local path or a URI that pyarrow knows (s3://, gs://)",
+            received=root,
+            remedy=str(error),
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,140 @@
+"""The target as a model is trained on it, and the way back to what the user's table says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from distml.clean import as_text
+from distml.config.sections import DataConfig, Scalar, Task
+from distml.errors import DataError
+from distml.schema import Schema
+from distml.summary import TableSummary, as_numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassTarget:
+    """Classes by code: `labels[code]` is what the table said, of its own type."""
+
+    labels: tuple[Scalar, ...]
+    kind: ClassVar[str] = "classes"
+
+    @property
+    def task(self) -> Task:
+        return "binary" if len(self.labels) == 2 else "multiclass"
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.labels)
+
+    def encode(self, column: Any) -> np.ndarray:
+        """Texts of a pyarrow array as codes, int64 [n]. Raises `DataError` at a label that fitting never saw."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        known = pa.array([as_text(label) for label in self.labels], pa.string())
+        codes = pc.index_in(column, value_set=known)
+        if codes.null_count:
+            row = int(np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[0])
+            raise DataError(
+                "a target value is one of the classes that training saw",
+                received=repr(column[row].as_py()),
+                where=f"row {row}",
+                remedy=f"classes: {', '.join(map(repr, self.labels[:20]))}",
+            )
+        return pc.cast(codes, pa.int64()).to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumericTarget:
+    """A number, trained on as (value - mean) / scale."""
+
+    mean: float
+    scale: float
+    kind: ClassVar[str] = "number"
+    task: ClassVar[Task] = "regression"
+    num_outputs: ClassVar[int] = 1
+
+    def encode(self, column: Any) -> np.ndarray:
+        """Numbers of a pyarrow array, standardised, float32 [n]."""
+        return ((as_numbers(column) - self.mean) / self.scale).astype(np.float32)
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        """Model outputs [n] in the target's own unit, float64 [n]."""
+        return values.astype(np.float64) * self.scale + self.mean
+
+
+Target = ClassTarget | NumericTarget
+
+
+def fit_target(schema: Schema, summary: TableSummary, config: DataConfig) -> Target:
+    """The target's encoding from the training split's summary.
+
+    Raises `DataError` for a target of one value, for `task: binary` with another number of classes than two, and
+    for more classes than rows could teach.
+    """
+    name = schema.target.name
+    column = summary.columns[name]
+    if column.is_number:
+        if column.variance == 0:
+            raise DataError("a target takes at least two values", received=column.min, where=f"column {name}")
+        return NumericTarget(mean=column.mean, scale=float(np.sqrt(column.variance)))
+    if column.categories is None or len(column.categories) > max(2, column.present // 2):
+        raise DataError(
+            "a class target repeats its classes",
+            received=f"{column.distinct} distinct values in {column.present} rows",
+            where=f"column {name}",
+            remedy="set data.task: regression, or check that data.target names the right column",
+        )
+    labels = sorted(_typed(text, schema.target.dtype) for text in column.categories)  # type: ignore[type-var]
+    if len(labels) < 2:
+        raise DataError(
+            "a class target takes at least two values",
+            received=f"only {labels[0]!r}" if labels else "no value",
+            where=f"column {name}",
+            remedy="check data.target, clean.replace and the rows that the source selects",
+        )
+    if config.task == "binary" and len(labels) != 2:
+        raise DataError(
+            "a binary target takes two values",
+            received=f"{len(labels)}: {', '.join(map(repr, labels[:8]))}",
+            where=f"column {name}",
+            remedy="unify spellings with clean.replace, or set data.task: multiclass",
+        )
+    if config.positive is not None:
+        labels = _with_positive_last(labels, config.positive, name)
+    return ClassTarget(labels=tuple(labels))
+
+
+def _with_positive_last(labels: list[Any], positive: Scalar, name: str) -> list[Any]:
+    chosen = [label for label in labels if as_text(label) == as_text(positive)]
+    if not chosen or len(labels) != 2:
+        raise DataError(
+            "data.positive names one of two classes",
+            received=repr(positive),
+            where=f"column {name}",
+            remedy=f"classes: {', '.join(map(repr, labels[:20]))}",
+        )
+    return [label for label in labels if label != chosen[0]] + chosen
+
+
+def _typed(text: str, dtype: str) -> Scalar:
+    """A cleaned target text as the table had it."""
+    if dtype == "integer":
+        return int(text)
+    if dtype == "number":
+        return float(text)
+    return text == "true" if dtype == "boolean" else text
+
+
+def target_to_dict(target: Target) -> dict[str, Any]:
+    return {"kind": target.kind, **asdict(target)}
+
+
+def target_from_dict(value: dict[str, Any]) -> Target:
+    rest = {key: item for key, item in value.items() if key != "kind"}
+    if value["kind"] == "classes":
+        return ClassTarget(labels=tuple(rest["labels"]))
+    return NumericTarget(**rest)

@@ -1,0 +1,176 @@
+"""The PyTorch loop in three levels: `fit_network`, `_epoch`, `_step`.
+
+Rows are indexed from contiguous tensors; a DataLoader would cost more than the step it feeds. The order of rows
+comes from the seed and the epoch's number alone, so a fit that goes on from a checkpoint sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from distml.batch import FeatureBatch
+from distml.errors import TrainingError
+from distml.metrics import Metric
+from distml.models.base import ModelSpec
+from distml.models.build import build_network
+from distml.models.network import NetworkModel
+from distml.training.checkpoint import load_checkpoint, save_checkpoint
+from distml.training.device import choose_device
+from distml.training.fit import EarlyStopping, EpochResult, FitResult, FitSettings, OnEpoch, training_rows
+
+
+def fit_network(
+    spec: ModelSpec,
+    train: FeatureBatch,
+    validation: FeatureBatch | None,
+    metric: Metric,
+    settings: FitSettings,
+    on_epoch: OnEpoch,
+) -> FitResult:
+    """See `fit`."""
+    torch.set_num_threads(settings.num_threads)
+    torch.manual_seed(settings.seed)
+    device = choose_device(settings.device)
+    module = build_network(spec).to(device)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=spec.params["lr"], weight_decay=spec.params["weight_decay"])
+    rows = _Rows(train, spec, device, settings)
+    stopping = EarlyStopping(metric, settings.patience)
+    best = _snapshot(module)
+    first_epoch = 1
+    if settings.checkpoint is not None and settings.checkpoint.exists():
+        state = load_checkpoint(settings.checkpoint)
+        module.load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
+        stopping.best_score, stopping.best_epoch = state["best_score"], state["best_epoch"]
+        best, first_epoch = state["best"], state["epoch"] + 1
+    saved_at = started = time.monotonic()
+    epoch = first_epoch - 1
+    for epoch in range(first_epoch, settings.max_epochs + 1):
+        loss = _epoch(module, optimizer, rows, epoch)
+        score = None
+        if validation is not None:
+            score = _score(spec, module, validation, metric)
+            if stopping.update(epoch, score):
+                best = _snapshot(module)
+        if settings.checkpoint is not None and time.monotonic() - saved_at > settings.checkpoint_interval_s:
+            saved_at = time.monotonic()
+            save_checkpoint(settings.checkpoint, _state(module, optimizer, stopping, best, epoch))
+        on_epoch(
+            EpochResult(
+                epoch=epoch,
+                train_loss=loss,
+                score=score,
+                best_score=None if score is None else stopping.best_score,
+                best_epoch=stopping.best_epoch or epoch,
+                seconds=time.monotonic() - started,
+            )
+        )
+        if validation is not None and stopping.is_over(epoch):
+            break
+    if validation is not None:
+        module.load_state_dict(best)
+    return FitResult(
+        model=NetworkModel(spec, module.cpu()),
+        best_epoch=stopping.best_epoch or epoch,
+        best_score=None if validation is None else stopping.best_score,
+        num_epochs=epoch,
+    )
+
+
+class _Rows:
+    """The training rows on the device, dealt in shuffled mini-batches."""
+
+    def __init__(self, batch: FeatureBatch, spec: ModelSpec, device: torch.device, settings: FitSettings) -> None:
+        target, weight = training_rows(batch)
+        # Arrays from a shared object store are read-only; they are only ever indexed.
+        arrays = (batch.numeric, batch.categorical, target, weight)
+        self.tensors = [_as_tensor(array).to(device) for array in arrays]
+        self.seed = settings.seed
+        self.batch_size = auto_batch_size(len(batch)) if settings.batch_size == "auto" else settings.batch_size
+        self.loss = nn.MSELoss(reduction="none") if spec.task == "regression" else nn.CrossEntropyLoss(reduction="none")
+        self.is_regression = spec.task == "regression"
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def batches(self, epoch: int) -> Iterator[list[torch.Tensor]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(self), generator=generator).to(self.tensors[0].device)
+        for index in order.split(self.batch_size):
+            yield [tensor[index] for tensor in self.tensors]
+
+
+def auto_batch_size(num_rows: int) -> int:
+    """About 100 steps an epoch, a power of two from 32 to 1024.
+
+    >>> auto_batch_size(569), auto_batch_size(27_000), auto_batch_size(10_000_000)
+    (32, 256, 1024)
+    """
+    return int(np.clip(2 ** round(math.log2(max(num_rows, 1) / 100)), 32, 1024))
+
+
+def _epoch(module: nn.Module, optimizer: Any, rows: _Rows, epoch: int) -> float:
+    """One pass over the rows; the mean training loss."""
+    module.train()
+    total = torch.zeros((), dtype=torch.float64, device=rows.tensors[0].device)
+    for batch in rows.batches(epoch):
+        total += _step(module, optimizer, rows, batch) * len(batch[0])
+    loss = float(total) / len(rows)
+    if not math.isfinite(loss):
+        raise TrainingError(
+            "a training loss is a number",
+            received=f"{loss} in epoch {epoch}",
+            remedy="lower the learning rate, or scale the features",
+        )
+    return loss
+
+
+def _step(module: nn.Module, optimizer: Any, rows: _Rows, batch: list[torch.Tensor]) -> torch.Tensor:
+    numeric, categorical, target, weight = batch
+    outputs = module(numeric, categorical)  # [b, k]
+    losses = rows.loss(outputs[:, 0] if rows.is_regression else outputs, target)  # [b]
+    loss = (losses * weight).sum() / weight.sum().clamp_min(1e-12)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+    optimizer.step()
+    return loss.detach()
+
+
+def _score(spec: ModelSpec, module: nn.Module, batch: FeatureBatch, metric: Metric) -> float:
+    target, _ = training_rows(batch)
+    return metric(target, NetworkModel(spec, module).predict(batch))
+
+
+def _snapshot(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def _state(
+    module: nn.Module, optimizer: Any, stopping: EarlyStopping, best: dict[str, torch.Tensor], epoch: int
+) -> dict[str, Any]:
+    return {
+        "module": module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+        "best": best,
+        "best_score": stopping.best_score,
+        "best_epoch": stopping.best_epoch,
+        "epoch": epoch,
+    }
+
+
+def _as_tensor(array: np.ndarray) -> torch.Tensor:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(array))

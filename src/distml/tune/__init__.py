@@ -1,0 +1,6 @@
+"""The search: a space, an objective, a study that asks and is told, and two ways to run its trials."""
+
+from distml.tune.objective import Candidate, Objective, SearchListener, TrialRecord
+from distml.tune.space import SearchSpace
+
+__all__ = ["Candidate", "Objective", "SearchListener", "SearchSpace", "TrialRecord"]

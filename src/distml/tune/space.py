@@ -1,0 +1,116 @@
+"""What is searched over: families, and a distribution for each of a family's parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from distml.errors import ConfigError
+from distml.models import FAMILIES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """Numbers from low to high, both included; `log` for even odds per decade."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        return isinstance(value, (int, float)) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values."""
+
+    options: tuple[Any, ...]
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self.options
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value that is not searched."""
+
+    value: Any
+
+    def __contains__(self, value: Any) -> bool:
+        return value == self.value
+
+
+Distribution = Range | Choice | Constant
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Family name -> parameter name -> distribution; a family is drawn first, then its parameters alone."""
+
+    families: Mapping[str, Mapping[str, Distribution]]
+
+    @classmethod
+    def of(cls, families: tuple[str, ...], overrides: Mapping[str, Mapping[str, Any]]) -> SearchSpace:
+        """The families' own spaces with a config's `search.space` over them. Raises `ConfigError`."""
+        spaces: dict[str, dict[str, Distribution]] = {}
+        for name in families:
+            family = FAMILIES[name]
+            own = overrides.get(name, {})
+            family.complete(own)  # refuses unknown parameters
+            written = {**{key: value for key, value in family.defaults.items()}, **family.space, **own}
+            spaces[name] = {
+                key: parse_distribution(value, f"search.space.{name}.{key}") for key, value in written.items()
+            }
+        return cls(spaces)
+
+    def defaults(self, family: str) -> dict[str, Any]:
+        """The family's known-good values, those that lie in the space."""
+        known = FAMILIES[family].defaults
+        return {key: known[key] for key, distribution in self.families[family].items() if known[key] in distribution}
+
+
+def parse_distribution(value: Any, where: str) -> Distribution:
+    """A distribution from its config syntax; anything that is not a mapping is a constant.
+
+    >>> parse_distribution({"log": [1e-4, 0.1]}, "lr")
+    Range(low=0.0001, high=0.1, log=True, integer=False)
+    >>> parse_distribution({"choice": [64, 128]}, "width")
+    Choice(options=(64, 128))
+    """
+    if not isinstance(value, Mapping):
+        return Constant(value)
+    kinds = [key for key in value if key in ("log", "uniform", "int", "choice")]
+    if "int" in kinds and value.get("log") in (True, False):
+        kinds = ["int"]
+    if len(kinds) != 1 or set(value) - {"log", kinds[0]}:
+        raise _wrong(value, where)
+    (kind,) = kinds
+    items = value[kind]
+    if not isinstance(items, (list, tuple)) or not items:
+        raise _wrong(value, where)
+    if kind == "choice":
+        return Choice(tuple(items))
+    if len(items) != 2 or not all(_is_number(item) for item in items) or items[0] > items[1]:
+        raise _wrong(value, where)
+    low, high = items
+    log = kind == "log" or value.get("log") is True
+    if log and low <= 0:
+        raise ConfigError("a logarithmic range lies above zero", received=value, where=where)
+    return Range(low=low, high=high, log=log, integer=kind == "int")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _wrong(value: Any, where: str) -> ConfigError:
+    return ConfigError(
+        "a distribution is {log: [low, high]}, {uniform: [low, high]}, {int: [low, high]} or {choice: [...]}",
+        received=value,
+        where=where,
+        remedy="write a plain value to fix a parameter",
+    )
