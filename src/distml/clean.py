@@ -6,8 +6,9 @@ one row at a time: what needs the whole table (duplicates, splits) is in `distml
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -38,7 +39,7 @@ class Finding:
     def placed(self, table: Literal["source", "test"], offset: int) -> Finding:
         """The same finding as one of a whole table, of which its block begins at row `offset`."""
         moved = tuple((row + offset, value) for row, value in self.examples)
-        return replace(self, examples=moved, table=table)
+        return dataclasses.replace(self, examples=moved, table=table)
 
 
 def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
@@ -51,7 +52,7 @@ def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
             merged[key] = finding
             continue
         examples = tuple(sorted(before.examples + finding.examples)[:MAX_EXAMPLES])
-        merged[key] = replace(finding, count=before.count + finding.count, examples=examples)
+        merged[key] = dataclasses.replace(finding, count=before.count + finding.count, examples=examples)
     return list(merged.values())
 
 
@@ -89,19 +90,16 @@ class RowCleaner:
 
     @classmethod
     def from_config(cls, schema: Schema, source: SourceConfig, clean: CleanConfig) -> RowCleaner:
-        for place, names in {"clean.replace": clean.replace, "clean.rules": clean.rules}.items():
+        places: dict[str, Iterable[str]] = {"clean.replace": clean.replace, "clean.rules": clean.rules}
+        for place, names in places.items():
             for name in names:
                 if name not in schema:
                     known = ", ".join(column.name for column in schema.columns)
                     raise DataError(f"{place} names a column of the table", received=name, remedy=f"columns: {known}")
         for name, rule in clean.rules.items():
-            if schema[name].kind not in ("numeric", "datetime") and (rule.min is not None or rule.max is not None):
-                raise DataError(
-                    "min and max are for numbers",
-                    received=f"column {name} is {schema[name].kind}",
-                    where=f"clean.rules.{name}",
-                    remedy="use `allowed`, or declare the column numeric in data.kinds",
-                )
+            _check_rule(schema[name], rule)
+        for name, pairs in clean.replace.items():
+            _check_replacements(schema[name], pairs, source, clean)
         return cls(schema=schema, missing=source.missing, strip=clean.strip, replace=clean.replace, rules=clean.rules)
 
     def apply(self, table: Any, roles: tuple[Role, ...] = ("feature", "target", "id", "time", "weight")) -> Cleaned:
@@ -149,29 +147,36 @@ class RowCleaner:
         findings: list[Finding],
         quarantined: dict[int, str],
     ) -> Any:
-        import pyarrow as pa
-
         def found(rule: str, mask: Any, action: Taken, shown: Any, remedy: str | None = None) -> np.ndarray:
             mask = as_mask(mask)
             if action == "quarantine":
                 quarantined.update({int(row): f"{column.name}: {rule}" for row in np.flatnonzero(mask)})
             return _found(findings, column, rule, mask, action, shown, remedy)
 
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
-        if _is_text(values.type):
-            values = self._tidy_texts(values, found)
-        if column.name in self.replace:
-            values = _replace(values, self.replace[column.name], found)
-        received = values
+        pairs = self.replace.get(column.name, {})
+        values = received = self._tidied(values, pairs, found)
         values, wrong = _cast(column, values)
         if wrong is not None:
             remedy = f"correct it, add it to data.source.missing, or declare data.kinds.{column.name}: categorical"
             kept &= ~found(f"a {column.kind} column holds {_WANTED[column.kind]}", wrong, "fail", received, remedy)
+        if values is not received:
+            values = _replace(values, pairs, found)  # 99 is also meant where the table says 99.0
         if column.kind == "numeric":
             values = _null_non_finite(values, found)
         rule = self.rules.get(column.name)
         return _enforce(rule, values, kept, found) if rule else values
+
+    def _tidied(self, values: Any, pairs: dict[Scalar, Scalar | None], found: _Found) -> Any:
+        """Values stripped, missing tokens nulled, `pairs` replaced, their type as it was but for codes and views."""
+        import pyarrow as pa
+
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if pa.types.is_string_view(values.type):
+            values = values.cast(pa.string())
+        if _is_text(values.type):
+            values = self._tidy_texts(values, found)
+        return _replace(values, pairs, found)
 
     def _tidy_texts(self, values: Any, found: _Found) -> Any:
         import pyarrow as pa
@@ -190,12 +195,13 @@ class RowCleaner:
         return values
 
     def tidy(self, name: str, column: Any) -> Any:
-        """One raw column stripped, missing tokens nulled, values replaced, its type as it was: what a schema is
-        inferred from."""
+        """One raw column as a schema is inferred from it: stripped, missing tokens nulled, values replaced."""
+        import pyarrow as pa
+
         values = _whole(column)
-        if _is_text(values.type):
-            values = self._tidy_texts(values, _ignore)
-        return _replace(values, self.replace[name], _ignore) if name in self.replace else values
+        tidied = self._tidied(values, self.replace.get(name, {}), _ignore)
+        # Codes stay codes: who wrote a column of categories meant one, whatever its values look like.
+        return tidied.dictionary_encode() if pa.types.is_dictionary(values.type) else tidied
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -213,7 +219,7 @@ class RowCleaner:
             schema=Schema.from_dict(value["schema"]),
             missing=tuple(value["missing"]),
             strip=value["strip"],
-            replace={name: {old: new for old, new in pairs} for name, pairs in value["replace"].items()},
+            replace={name: dict(pairs) for name, pairs in value["replace"].items()},
             rules={name: RuleConfig(**rule) for name, rule in value["rules"].items()},
         )
 
@@ -275,7 +281,7 @@ def _shown(value: Any, column: Column) -> str:
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _whole(column: Any) -> Any:
@@ -300,17 +306,62 @@ def as_text(value: Scalar) -> str:
     return str(value)
 
 
+def _check_rule(column: Column, rule: RuleConfig) -> None:
+    where = f"clean.rules.{column.name}"
+    if column.kind not in ("numeric", "datetime") and (rule.min is not None or rule.max is not None):
+        raise DataError(
+            "min and max are for numbers",
+            received=f"column {column.name} is {column.kind}",
+            where=where,
+            remedy="use `allowed`, or declare the column numeric in data.kinds",
+        )
+    if column.kind == "datetime" and rule.allowed is not None:
+        raise DataError(
+            "allowed is for numbers and categories", received=f"column {column.name} is datetime", where=where,
+            remedy="use `min` and `max`, in seconds since 1970",
+        )  # fmt: skip
+    if column.kind == "numeric":
+        for value in rule.allowed or ():
+            if not _is_number(value):
+                raise DataError("the allowed values of a numeric column are numbers", received=value, where=where)
+
+
+def _check_replacements(
+    column: Column, pairs: dict[Scalar, Scalar | None], source: SourceConfig, clean: CleanConfig
+) -> None:
+    """Refuses replacements that a second cleaning would change again: cleaned rows are served, and cleaned, too."""
+    where = f"clean.replace.{column.name}"
+    replaced = {as_text(old): new for old, new in pairs.items()}
+    for old, new in pairs.items():
+        if new is None:
+            continue
+        text = as_text(new)
+        if column.kind == "numeric" and not _is_number(new):
+            raise DataError(
+                "a value of a numeric column is replaced by a number or null", received=f"{old!r}: {new!r}",
+                where=where, remedy=f"declare data.kinds.{column.name}: categorical",
+            )  # fmt: skip
+        if (clean.strip and text != text.strip()) or text in source.missing or replaced.get(text, new) != new:
+            raise DataError(
+                "a replaced value stays as it is when it is cleaned again", received=f"{old!r}: {new!r}",
+                where=where, remedy="write null for a missing value, and the last value of a chain for each before it",
+            )  # fmt: skip
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _replace(values: Any, pairs: dict[Scalar, Scalar | None], found: _Found) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_text = _is_text(values.type)
     original = values
     for old, new in pairs.items():
         try:
-            before = pa.scalar(as_text(old) if is_text else old, values.type)
-            after = pa.scalar(None if new is None else as_text(new) if is_text else new, values.type)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            before = pa.scalar(as_text(old)).cast(values.type)
+            after = pa.scalar(None if new is None else as_text(new), pa.string()).cast(values.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue  # a text among numbers, say: no value can be equal to it
         mask = pc.equal(original, before)
         found(f"{old!r} is written {new!r}", mask, "replace", original)
@@ -323,32 +374,50 @@ def _cast(column: Column, values: Any) -> tuple[Any, np.ndarray | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    wanted = column.arrow_type
-    if values.type == wanted:
-        return values, None
-    if pa.types.is_null(values.type):
-        return pa.nulls(len(values), wanted), None
-    if wanted == pa.string():
-        return _as_texts(values), None
-    if column.kind == "datetime" and pa.types.is_timestamp(values.type) and values.type.tz:
-        values = pc.cast(values, pa.timestamp("us", tz="UTC"), safe=False)
+    kind, wanted = values.type, column.arrow_type
     try:
-        return pc.cast(values, wanted, safe=pa.types.is_string(values.type)), None
+        if wanted == pa.string():
+            texts = _as_texts(values)
+            is_truth = column.kind == "boolean" or column.dtype == "boolean"
+            return _as_truths(column, texts) if is_truth else (texts, None)
+        if _is_text(kind):
+            return pc.cast(values, wanted), None
+        if column.kind == "numeric" or pa.types.is_temporal(kind) or pa.types.is_null(kind):
+            if pa.types.is_timestamp(kind) and kind.tz:
+                values = pc.cast(values, pa.timestamp("us", tz="UTC"), safe=False)
+            return pc.cast(values, wanted, safe=False), None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return _cast_leniently(column, values)
+        if _is_text(kind):
+            return _cast_leniently(column, values)
+    return pa.nulls(len(values), wanted), as_mask(values.is_valid())  # of a type that means nothing here
 
 
 def _as_texts(values: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_decimal(values.type):
+        values = pc.cast(values, pa.float64())
     if pa.types.is_floating(values.type):
-        # A whole number is written alike whether it came as 3 or 3.0: nulls turn integers into floats in many tools.
-        whole = pc.fill_null(pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), 2**53)), False)
-        integers = pc.cast(pc.if_else(whole, values, 0), pa.int64(), safe=False)
-        texts = pc.if_else(whole, pc.cast(integers, pa.string()), pc.cast(values, pa.string()))
-        return pc.if_else(pc.fill_null(pc.is_nan(values), False), pa.scalar(None, pa.string()), texts)
+        # By `as_text`, so that a category is written alike whether it came as 3, as 3.0 or in a request.
+        coded = values.dictionary_encode()
+        numbers = [float(str(number)) for number in coded.dictionary.to_numpy()]  # 0.1 is 0.1 also in 32 bits
+        texts = [None if np.isnan(number) else as_text(number) for number in numbers]
+        return pa.array(texts, pa.string()).take(coded.indices)
     return pc.cast(values, pa.string())
+
+
+def _as_truths(column: Column, texts: Any) -> tuple[Any, np.ndarray | None]:
+    """True, TRUE and 1 as "true". Other texts are wrong in a boolean column, and stay in a categorical one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = pc.index_in(pc.utf8_lower(texts), value_set=pa.array(["false", "true", "0", "1"]))
+    truths = pa.array(["false", "true", "false", "true"]).take(place)
+    if column.kind != "boolean":
+        return pc.coalesce(truths, texts), None
+    wrong = as_mask(pc.and_(texts.is_valid(), truths.is_null()))
+    return truths, wrong if wrong.any() else None
 
 
 def _cast_leniently(column: Column, values: Any) -> tuple[Any, np.ndarray]:
@@ -358,11 +427,11 @@ def _cast_leniently(column: Column, values: Any) -> tuple[Any, np.ndarray]:
     raw = pd.Series(values.to_numpy(zero_copy_only=False), dtype=object)
     if column.kind == "numeric":
         parsed = pd.to_numeric(raw, errors="coerce").to_numpy(float, na_value=np.nan)
-        wrong = np.isnan(parsed) & ~raw.astype(str).str.lower().isin(["nan", "none"]).to_numpy()
+        wrong = np.isnan(parsed) & ~raw.astype(str).str.fullmatch("[-+]?nan", case=False).to_numpy()
         cast = pa.array(parsed, pa.float64(), from_pandas=True)
     else:
         stamps = pd.to_datetime(raw, errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
-        cast = pa.array(stamps, pa.timestamp("us"), from_pandas=True)
+        cast = pa.array(stamps, pa.timestamp("us"), from_pandas=True, safe=False)
         wrong = stamps.isna().to_numpy()
     wrong &= values.is_valid().to_numpy(zero_copy_only=False)
     return cast, wrong
@@ -388,9 +457,9 @@ def _enforce(rule: RuleConfig, values: Any, kept: np.ndarray, found: _Found) -> 
     low, high = (_bound(bound, values.type) for bound in (rule.min, rule.max))
     broken = np.zeros(len(values), bool)
     if low is not None:
-        broken |= found(f"at least {rule.min:g}", pc.less(values, low), rule.on_violation, values)
+        broken |= found(f"at least {as_text(low.as_py())}", pc.less(values, low), rule.on_violation, values)
     if high is not None:
-        broken |= found(f"at most {rule.max:g}", pc.greater(values, high), rule.on_violation, values)
+        broken |= found(f"at most {as_text(high.as_py())}", pc.greater(values, high), rule.on_violation, values)
     if rule.allowed is not None:
         is_text = pa.types.is_string(values.type)
         allowed = pa.array([as_text(v) if is_text else float(v) for v in rule.allowed], values.type)

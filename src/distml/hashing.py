@@ -32,6 +32,8 @@ def hash_column(column: Any) -> np.ndarray:
     import pyarrow.compute as pc
 
     kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), _NULL)
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     nulls = column.is_null().to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else None
@@ -40,27 +42,46 @@ def hash_column(column: Any) -> np.ndarray:
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), 0.0).to_numpy() + 0.0  # -0.0 becomes 0.0
         nulls = nulls | np.isnan(numbers)
-        hashes = mix(np.ascontiguousarray(numbers).view(np.uint64))
-    elif pa.types.is_temporal(kind):
-        if not pa.types.is_timestamp(kind):
-            column = pc.cast(column, pa.timestamp("us"))
-        ticks = pc.fill_null(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()), 0).to_numpy()
-        hashes = mix(ticks.view(np.uint64))
+        hashes = mix(_bits(column, np.ascontiguousarray(numbers)))
+    elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        stamps = pc.cast(column, pa.timestamp("us"), safe=False)
+        hashes = mix(pc.fill_null(pc.cast(stamps, pa.int64()), 0).to_numpy().view(np.uint64))
     else:
         hashes = _hash_texts(column)
     return np.where(nulls, _NULL, hashes)
+
+
+def _bits(column: Any, numbers: np.ndarray) -> np.ndarray:
+    """A number column's float64 [n] as uint64 [n]: their bits, or the integer's where a float may round it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_large = np.abs(numbers) > 2.0**53
+    if not is_large.any():
+        return numbers.view(np.uint64)
+    if pa.types.is_floating(column.type):
+        is_large &= np.abs(numbers) < 2.0**63
+        whole = np.where(is_large, numbers, 0.0).astype(np.int64)
+    else:
+        whole = pc.cast(pc.fill_null(column, 0), pa.int64(), safe=False).to_numpy()
+    return np.where(is_large, mix(whole.view(np.uint64)), numbers.view(np.uint64))
 
 
 def _hash_texts(column: Any) -> np.ndarray:
     import pandas as pd
     import pyarrow as pa
 
+    if pa.types.is_nested(column.type):  # pyarrow can't tell distinct lists or structs
+        column = pa.array([None if value is None else repr(value) for value in column.to_pylist()], pa.string())
     encoded = column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
             return np.empty(0, np.uint64)
-    words = encoded.dictionary.cast(pa.string()).to_numpy(zero_copy_only=False)
+    words = encoded.dictionary
+    if "binary" not in str(words.type):
+        words = words.cast(pa.string())
+    words = words.to_numpy(zero_copy_only=False)
     if not len(words):
         return np.zeros(len(column), np.uint64)
     # SipHash over the distinct texts; pandas pins its values in its own tests.

@@ -28,7 +28,9 @@ class Metric:
     function: Function
 
     def __call__(self, target: np.ndarray, prediction: np.ndarray) -> float:
-        """The score; NaN where it is undefined, as AUC is on rows of one class."""
+        """The score; NaN where it is undefined, as AUC is on rows of one class and every metric on none."""
+        if not len(target) or not np.isfinite(prediction).all():
+            return float("nan")
         return float(self.function(target, prediction))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -75,14 +77,12 @@ def _average_precision(target: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
-    if not len(target):
-        return np.nan
     chosen = probabilities[np.arange(len(target)), target]
     return -np.mean(np.log(np.clip(chosen, 1e-15, 1.0)))
 
 
 def _accuracy(target: np.ndarray, probabilities: np.ndarray) -> float:
-    return np.mean(probabilities.argmax(axis=1) == target) if len(target) else np.nan
+    return np.mean(probabilities.argmax(axis=1) == target)
 
 
 def _brier(target: np.ndarray, probabilities: np.ndarray) -> float:

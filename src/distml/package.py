@@ -1,6 +1,6 @@
 """`ModelPackage`: the one artifact that crosses from training to serving. A folder of data, no code, no pickle.
 
-    manifest.json        format, schema, signature, task, metrics, lineage, sha256 of every other file
+    manifest.json        format, schema, signature, task, metrics, lineage, sha256 of every other file, its own checksum
     members/<i>/         model.json, weights.safetensors or model.txt, features.json
     postprocess.json     member weights, threshold, the target's inverse
     baseline.json        summaries of the training rows and of held-out predictions, for drift
@@ -23,12 +23,13 @@ from distml.features import FeaturePipeline
 from distml.models import Model, load_model
 from distml.postprocess import Postprocess
 from distml.schema import Schema
-from distml.storage import contained, content_hash, dump_json, file_sha256
+from distml.storage import content_hash, dump_json, file_sha256
 from distml.summary import TableSummary
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
+_REMEDY = "fetch the package again, or roll back to another version"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class ModelPackage:
 
     def _manifest(self, folder: Path) -> dict[str, Any]:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-        return {
+        manifest = {
             "format": FORMAT,
             "name": self.name,
             "task": self.task,
@@ -104,6 +105,7 @@ class ModelPackage:
             "num_members": len(self.members),
             "files": {str(path.relative_to(folder)): file_sha256(path) for path in files},
         }
+        return {**manifest, "checksum": manifest_checksum(manifest)}
 
     @classmethod
     def load(cls, folder: Path) -> ModelPackage:
@@ -140,37 +142,49 @@ def verify(folder: Path) -> dict[str, Any]:
         manifest = _json(path)
     except orjson.JSONDecodeError as error:
         raise PackageError("a manifest is JSON", received=str(error), where=str(path)) from error
-    if manifest.get("format") != FORMAT:
+    written_format = manifest.get("format") if isinstance(manifest, dict) else None
+    if written_format != FORMAT:
         raise PackageError(
             f"a package of format {FORMAT}",
-            received=repr(manifest.get("format")),
+            received=repr(written_format),
             where=str(path),
             remedy="load it with the distml version that wrote it",
+        )
+    if manifest.get("checksum") != manifest_checksum(manifest):
+        raise PackageError(
+            "a manifest is as it was written", received="another checksum", where=str(path), remedy=_REMEDY
         )
     _verify_files(folder, manifest["files"])
     return manifest
 
 
+def manifest_checksum(manifest: Mapping[str, Any]) -> str:
+    """The content hash of everything in a manifest but the checksum itself."""
+    return content_hash({key: value for key, value in manifest.items() if key != "checksum"})
+
+
 def _verify_files(folder: Path, listed: Mapping[str, str]) -> None:
-    remedy = "fetch the package again, or roll back to another version"
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    for name, path in paths.items():
+        if path.is_symlink():
+            raise PackageError("a package holds no links", received=name, where=str(folder), remedy=_REMEDY)
+    found = {name for name, path in paths.items() if path.is_file() and name != MANIFEST}
     strangers = sorted(found - set(listed))
     if strangers:
         raise PackageError(
             "a package holds only files that its manifest lists", received=strangers[0], where=str(folder),
-            remedy=remedy,
+            remedy=_REMEDY,
         )  # fmt: skip
     for name, wanted in listed.items():
-        path = folder / contained(name)
-        if path.is_symlink() or not path.is_file():
-            raise PackageError("a package is whole", received=f"no file {name}", where=str(folder), remedy=remedy)
-        checksum = file_sha256(path)
+        if name not in found:
+            raise PackageError("a package is whole", received=f"no file {name}", where=str(folder), remedy=_REMEDY)
+        checksum = file_sha256(paths[name])
         if checksum != wanted:
             raise PackageError(
                 "a package's files are as they were written",
                 received=f"sha256 {checksum[:12]}…, manifest {wanted[:12]}…",
                 where=f"{folder}/{name}",
-                remedy=remedy,
+                remedy=_REMEDY,
             )
 
 

@@ -1,4 +1,4 @@
-"""`Predictor`: raw table to predictions. The only inference path there is: evaluation, batch scoring and HTTP share it."""
+"""`Predictor`: raw table to predictions, by the one path that evaluation, batch scoring and HTTP share."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Predictor:
         cleaned, prediction = self.predict_kept(table)
         if not cleaned.kept.all():
             cleaned.raise_failures("the table")
-            row = int(np.flatnonzero(~cleaned.kept)[0])
-            broken = [f for f in cleaned.findings if f.action in ("drop", "quarantine")]
+            broken = next(finding for finding in cleaned.findings if finding.action in ("drop", "quarantine"))
+            row, value = broken.examples[0]
             raise DataError(
-                broken[0].rule,
-                received=broken[0].examples[0][1],
-                where=f"row {row}, column {broken[0].column}",
+                broken.rule,
+                received=value,
+                where=f"row {row}, column {broken.column}",
                 remedy="correct the row; training leaves such rows out",
             )
         return prediction
@@ -70,7 +70,10 @@ class Predictor:
         golden = self.package.golden
         if golden is None:
             raise PackageError("a package has golden rows", where=where, remedy="pack the model again")
-        scores = self.predict(table_from_records(golden.rows, self.schema)).scores
+        try:
+            scores = self.predict(table_from_records(golden.rows, self.schema)).scores
+        except DataError as error:
+            raise PackageError("a package takes its own golden rows", received=str(error), where=where) from error
         wanted = np.asarray(golden.scores, float)
         if scores.shape != wanted.shape or not np.allclose(
             scores, wanted, rtol=golden.tolerance, atol=golden.tolerance
@@ -103,5 +106,8 @@ def as_arrow(table: Any) -> Any:
     if isinstance(table, pa.Table):
         return table
     if hasattr(table, "columns") and hasattr(table, "dtypes"):
-        return pa.Table.from_pandas(table, preserve_index=False)
+        try:
+            return pa.Table.from_pandas(table, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise DataError("a column holds values of one type", received=" ".join(map(str, error.args))) from error
     raise DataError("a table is a pyarrow.Table or a pandas.DataFrame", received=type(table).__name__)

@@ -21,17 +21,17 @@ def table_from_records(records: Sequence[Any], schema: Schema) -> Any:
     for row, record in enumerate(records):
         if not isinstance(record, dict):
             raise DataError("a row is an object of column to value", received=_shown(record), where=f"row {row}")
-    columns = {column.name: _column(records, column) for column in schema.features}
+    columns = {column.name: _column(records, column, schema) for column in schema.features}
     return pa.table(columns)
 
 
-def _column(records: Sequence[dict[str, Any]], column: Column) -> Any:
+def _column(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -> Any:
     import pyarrow as pa
 
     try:
         values = [record[column.name] for record in records]
     except KeyError:
-        raise _absent(records, column) from None
+        raise _absent(records, column, schema) from None
     if column.kind == "numeric":
         # The set of types is the cheapest check that lets no truth value or text through as a number.
         if not set(map(type, values)) <= {int, float, type(None)}:
@@ -39,7 +39,7 @@ def _column(records: Sequence[dict[str, Any]], column: Column) -> Any:
         try:
             return pa.array(values, pa.float64())
         except (pa.ArrowInvalid, OverflowError):
-            return pa.array([None if value is None else float(value) for value in values], pa.float64())
+            return pa.array(_as_floats(values, column), pa.float64())
     kinds = set(map(type, values))
     if not kinds <= {str, type(None)}:
         if column.kind == "datetime" or not kinds <= {str, int, float, bool, type(None)}:
@@ -49,9 +49,24 @@ def _column(records: Sequence[dict[str, Any]], column: Column) -> Any:
     return pa.array(values, pa.string())
 
 
-def _absent(records: Sequence[dict[str, Any]], column: Column) -> DataError:
+def _as_floats(values: Sequence[Any], column: Column) -> list[float | None]:
+    """Numbers as the nearest float64: integers beyond 2**53 are rounded, those beyond its range refused."""
+    floats: list[float | None] = []
+    for row, value in enumerate(values):
+        try:
+            floats.append(None if value is None else float(value))
+        except OverflowError as error:
+            raise DataError(
+                "a number lies within the range of a 64-bit float",
+                received=_received(value, column),
+                where=f"row {row}, column {column.name}",
+            ) from error
+    return floats
+
+
+def _absent(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -> DataError:
     row = next(i for i, record in enumerate(records) if column.name not in record)
-    near = did_you_mean(column.name, list(records[row]))
+    near = did_you_mean(column.name, [key for key in records[row] if key not in schema])
     return DataError(
         "a row has every column that the model was fitted on",
         received=f"no {column.name!r}",
@@ -64,14 +79,29 @@ def _wrong(values: Sequence[Any], column: Column, kinds: tuple[type, ...], wante
     row = next(i for i, value in enumerate(values) if value is not None and type(value) not in kinds)
     return DataError(
         f"a {column.kind} column takes {wanted}",
-        received=_shown(values[row]),
+        received=_received(values[row], column),
         where=f"row {row}, column {column.name}",
     )
+
+
+def _received(value: Any, column: Column) -> str:
+    return "(private)" if column.private else _shown(value)
 
 
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def extra_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str, int]:
+    """Keys that are no features of the schema -> rows that have them."""
+    names = {column.name for column in schema.features}
+    extra: dict[str, int] = {}
+    for record in records:
+        if len(record) > len(names):  # every feature is there, or reading the rows would have raised
+            for key in record.keys() - names:
+                extra[key] = extra.get(key, 0) + 1
+    return extra
 
 
 def records_from_table(table: Any) -> list[dict[str, Any]]:

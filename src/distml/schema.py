@@ -85,11 +85,11 @@ def infer_schema(head: Any, config: DataConfig) -> Schema:
 
     Raises `DataError` when the table is empty or a column that the config names isn't there.
     """
-    names = list(head.column_names)
-    _check_names(names, config)
     if head.num_rows == 0:
         raise DataError("a table has at least one row", received="0 rows", where=config.source.uri)
-    inferred = (_infer_column(name, head.column(name), config.kinds.get(name)) for name in names)
+    names = list(head.column_names)
+    _check_names(names, config)
+    inferred = (_infer_column(name, head.column(name), config) for name in names)
     columns = (_with_role(column, config) for column in inferred)
     schema = Schema(tuple(columns))
     if config.target in config.kinds:
@@ -128,16 +128,25 @@ def _check_names(names: Sequence[str], config: DataConfig) -> None:
                 )
 
 
-def _infer_column(name: str, values: Any, declared: Kind | None) -> Column:
+def _infer_column(name: str, values: Any, config: DataConfig) -> Column:
     dtype = _dtype(values)
+    if dtype is None:
+        if name not in config.exclude:
+            raise DataError(
+                "a column holds numbers, texts, truth values or dates",
+                received=str(values.type),
+                where=f"{config.source.uri}, column {name}",
+                remedy="name it in data.exclude, or convert it",
+            )
+        dtype = "string"
     natural: Kind = {
         "integer": "numeric", "number": "numeric", "boolean": "boolean", "datetime": "datetime"
     }.get(dtype, "categorical")  # type: ignore[assignment]  # fmt: skip
-    return Column(name=name, kind=declared or natural, dtype=dtype)
+    return Column(name=name, kind=config.kinds.get(name, natural), dtype=dtype)
 
 
-def _dtype(values: Any) -> Dtype:
-    """The narrowest of integer, number, boolean, datetime and string that every value satisfies."""
+def _dtype(values: Any) -> Dtype | None:
+    """The narrowest of integer, number, boolean, datetime and string that every value satisfies; None for none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -149,19 +158,23 @@ def _dtype(values: Any) -> Dtype:
     if pa.types.is_integer(kind):
         return "integer"
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        finite = pc.drop_null(pc.cast(values, pa.float64(), safe=False))
+        numbers = pc.cast(values, pa.float64(), safe=False)
+        finite = numbers.filter(pc.is_finite(numbers))  # NaN is how many tools write a missing number
         whole = pc.all(pc.equal(finite, pc.floor(finite)), min_count=1).as_py()
         return "integer" if whole else "number"
-    if pa.types.is_temporal(kind):
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return "datetime"
+    if pa.types.is_null(kind):
+        return "string"
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return None
     present = pc.drop_null(values)
     if len(present) == 0:
         return "string"
-    for dtype, arrow in (("integer", pa.int64()), ("number", pa.float64())):
-        if _casts(present, arrow):
-            return dtype  # type: ignore[return-value]
+    if _casts(present, pa.float64()):  # asked first, because 0x1F is a number as an integer only
+        return "integer" if _casts(present, pa.int64()) else "number"
     lowered = pc.utf8_lower(present)
-    if pc.all(pc.is_in(lowered, pa.array(["true", "false"]))).as_py():
+    if pc.all(pc.is_in(lowered, pa.array(["true", "false"], kind))).as_py():
         return "boolean"
     return "datetime" if _casts(present, pa.timestamp("us")) else "string"
 

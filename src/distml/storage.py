@@ -100,16 +100,15 @@ class Storage:
                 return
             parent = os.path.dirname(path)
             os.makedirs(parent, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=parent, prefix=".tmp-")
+            temporary = Path(parent, _scratch_name())
             try:
-                with os.fdopen(handle, "wb") as stream:
+                with temporary.open("xb") as stream:
                     stream.write(content)
                     stream.flush()
                     os.fsync(stream.fileno())
-                os.chmod(temporary, 0o666 & ~_umask())
                 os.replace(temporary, path)
             except BaseException:
-                os.unlink(temporary)
+                temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
@@ -145,15 +144,14 @@ class Storage:
 
     @contextmanager
     def _scratch(self, key: str) -> Iterator[Path]:
-        parent = None
         if self.is_local:  # on the same disk, so that publishing is one rename
-            parent = os.path.dirname(self._path(key))
+            staging = Path(os.path.dirname(self._path(key)), _scratch_name())
             try:
-                os.makedirs(parent, exist_ok=True)
+                staging.mkdir(parents=True)
             except OSError as error:
                 raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
-        staging = Path(tempfile.mkdtemp(dir=parent, prefix=".tmp-"))
-        staging.chmod(0o777 & ~_umask())
+        else:
+            staging = Path(tempfile.mkdtemp(prefix="distml-"))
         try:
             yield staging
         finally:
@@ -163,7 +161,7 @@ class Storage:
         target = self._path(key)
         if self.is_local:
             if os.path.exists(target):
-                retired = f"{os.path.dirname(target)}/.tmp-{uuid.uuid4().hex}"
+                retired = f"{os.path.dirname(target)}/{_scratch_name()}"
                 os.rename(target, retired)
                 os.rename(staging, target)
                 shutil.rmtree(retired, ignore_errors=True)
@@ -229,12 +227,12 @@ class Storage:
     def _create_exclusively(path: str, content: bytes) -> None:
         # A hard link of a complete file: exclusive like O_EXCL, and never seen half-written.
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = f"{os.path.dirname(path)}/.tmp-{uuid.uuid4().hex}"
-        Path(temporary).write_bytes(content)
+        temporary = Path(os.path.dirname(path), _scratch_name())
         try:
+            temporary.write_bytes(content)
             os.link(temporary, path)
         finally:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
 
     def read_swapped(self, key: str) -> tuple[int, dict[str, Any] | None]:
         """The newest revision of a record and its value; (0, None) when there is none."""
@@ -303,7 +301,6 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _scratch_name() -> str:
+    """A name that no listing shows. Files made under it get the permissions that the process gives any file."""
+    return f".tmp-{uuid.uuid4().hex}"

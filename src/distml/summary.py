@@ -48,8 +48,8 @@ class ColumnSummary:
 
     @property
     def variance(self) -> float:
-        """Population variance; 0 without values."""
-        return self.m2 / self.present if self.present else 0.0
+        """Population variance; 0 without values and exactly 0 for one value, whatever its mean was rounded to."""
+        return 0.0 if self.min == self.max else self.m2 / self.present
 
     @property
     def is_number(self) -> bool:
@@ -197,7 +197,7 @@ class TableSummary:
         order, self.sample_hashes = _first_distinct(hashes, self.sample_size)
         self.sample = table.take(order).combine_chunks()
 
-    def quantiles(self, name: str, q: Sequence[float]) -> np.ndarray:
+    def quantiles(self, name: str, q: Sequence[float] | np.ndarray) -> np.ndarray:
         """Quantiles of a number column from the sample, float64 [len(q)]; NaN without values."""
         values = as_numbers(self.sample.column(name).combine_chunks().drop_null())
         return np.quantile(values, q) if len(values) else np.full(len(q), np.nan)

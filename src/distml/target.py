@@ -88,7 +88,7 @@ def fit_target(schema: Schema, summary: TableSummary, config: DataConfig) -> Tar
             where=f"column {name}",
             remedy="set data.task: regression, or check that data.target names the right column",
         )
-    labels = sorted(_typed(text, schema.target.dtype) for text in column.categories)  # type: ignore[type-var]
+    labels = _labels(list(column.categories), schema.target.dtype)
     if len(labels) < 2:
         raise DataError(
             "a class target takes at least two values",
@@ -118,6 +118,16 @@ def _with_positive_last(labels: list[Any], positive: Scalar, name: str) -> list[
             remedy=f"classes: {', '.join(map(repr, labels[:20]))}",
         )
     return [label for label in labels if label != chosen[0]] + chosen
+
+
+def _labels(texts: list[str], dtype: str) -> list[Any]:
+    """Classes in order: of the table's own type where that is written as the table wrote it, else texts, as "01" is."""
+    labels: list[Any]
+    try:
+        labels = [_typed(text, dtype) for text in texts]
+    except ValueError:
+        return sorted(texts)
+    return sorted(labels if [as_text(label) for label in labels] == texts else texts)
 
 
 def _typed(text: str, dtype: str) -> Scalar:

@@ -6,6 +6,7 @@ It knows nothing of the data; what depends on the table (`task: auto`) is resolv
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -43,6 +44,21 @@ class SourceConfig(Section):
     @classmethod
     def _empty_is_missing(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return value if "" in value else ("", *value)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            codecs.lookup(value)
+        except LookupError as error:
+            raise ValueError("an encoding is one that Python knows, such as utf-8 or latin-1") from error
+        return value
+
+    @model_validator(mode="after")
+    def _bundled_by_name(self) -> SourceConfig:
+        if self.format == "sklearn" and not self.uri.startswith("sklearn:"):
+            raise ValueError("a bundled table's `uri` is sklearn:NAME")
+        return self
 
     @model_validator(mode="after")
     def _columns_without_header(self) -> SourceConfig:
@@ -302,6 +318,7 @@ class ServeConfig(Section):
     host: Literal["127.0.0.1"] = Field("127.0.0.1", description="loopback; put a proxy with TLS before it to go wider")
     port: int = Field(8000, ge=1024, le=65535)
     autoscaling: AutoscalingConfig = AutoscalingConfig()
+    num_cpus: float = Field(0.25, gt=0, description="CPUs that a replica reserves")
     max_rows: int = Field(10_000, ge=1, description="rows in one request")
     max_body_mb: float = Field(16, gt=0)
 

@@ -12,6 +12,7 @@ Result = TypeVar("Result")
 class Engine(Protocol):
     """Applies a function to every item; results come in the items' order.
 
+    A `DistmlError` that the function raises is raised as it is, the first item's first; it is never a result.
     `cpu` and `gpu` are what each call reserves where the engine has a say in that.
     """
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import ray
 
+from distml.errors import DistmlError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -14,7 +16,8 @@ Result = TypeVar("Result")
 class RayEngine:
     """Implements `Engine`: each item is a row of a Ray Dataset, and so a task of its own.
 
-    Functions must be idempotent, because Ray runs a task again when its worker dies.
+    Functions must be idempotent, because Ray runs a task again when its worker dies. Results travel as bytes within
+    the dataset's blocks, which Ray makes again when they are lost; what a worker puts itself would die with it.
     """
 
     name = "ray"
@@ -24,6 +27,7 @@ class RayEngine:
     ) -> list[Result]:
         if not items:
             return []
+        import ray.cloudpickle
         import ray.data
 
         _quiet()
@@ -32,12 +36,21 @@ class RayEngine:
 
         def apply(row: dict[str, Any]) -> dict[str, Any]:
             call, all_items = ray.get(shared)
-            # A reference, not the value: blocks stay small and the result is read where it is wanted.
-            return {"index": row["id"], "result": ray.put(call(all_items[row["id"]]))}
+            outcome: Any
+            try:
+                outcome = call(all_items[row["id"]])
+            except DistmlError as error:
+                # As a value: raised here it would reach the driver as the text of Ray's frames.
+                outcome = error
+            return {"index": row["id"], "outcome": ray.cloudpickle.dumps(outcome)}
 
         dataset = ray.data.range(len(items), override_num_blocks=len(items)).map(apply, num_cpus=cpu, num_gpus=gpu)
         rows = sorted(dataset.take_all(), key=lambda row: row["index"])
-        return ray.get([row["result"] for row in rows])
+        outcomes = [ray.cloudpickle.loads(row["outcome"]) for row in rows]
+        for outcome in outcomes:
+            if isinstance(outcome, DistmlError):
+                raise outcome
+        return outcomes
 
 
 def _quiet() -> None:

@@ -106,11 +106,11 @@ class Ingest:
         )  # fmt: skip
 
     def _row_hashes(self, raw: Any, cleaned: Cleaned) -> np.ndarray:
-        """Hashes of whole rows: cleaned values, and excluded columns as they were."""
+        """Hashes of whole rows: cleaned values, and excluded columns as they were, where the table has them."""
         hashes = row_hashes(cleaned.table)
         for column in self.cleaner.schema.of_role("excluded"):
-            values = hash_column(raw.column(column.name))[cleaned.kept]
-            hashes = hashes * np.uint64(31) + values
+            if column.name in raw.column_names:
+                hashes = hashes * np.uint64(31) + hash_column(raw.column(column.name))[cleaned.kept]
         return hashes
 
     def _quarantine(self, name: str, raw: Any, reasons: Mapping[int, str]) -> None:

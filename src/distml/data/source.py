@@ -112,9 +112,10 @@ def _find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:
     import pyarrow.fs
 
     if "://" not in uri:
-        paths = sorted(glob.glob(uri, recursive=True)) if any(c in uri for c in "*?[") else [uri]
+        path = os.path.abspath(os.path.expanduser(uri))
+        is_pattern = any(c in path for c in "*?[") and not os.path.exists(path)
+        paths = glob.glob(path, recursive=True) if is_pattern else [path]
         filesystem: Any = pyarrow.fs.LocalFileSystem()
-        paths = [os.path.abspath(os.path.expanduser(path)) for path in paths]
     else:
         try:
             filesystem, path = pyarrow.fs.FileSystem.from_uri(uri)
@@ -123,18 +124,15 @@ def _find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:
                 "a source is a path or a URI that pyarrow reads", received=uri, remedy=str(error)
             ) from error
         paths = [path]
-    files: list[tuple[str, int]] = []
+    files: dict[str, int] = {}  # a pattern such as data/** matches a folder and the files in it
     for info in filesystem.get_file_info(paths) if paths else ():
         if info.type == pyarrow.fs.FileType.Directory:
-            selector = pyarrow.fs.FileSelector(info.path, recursive=True)
-            inside = sorted(filesystem.get_file_info(selector), key=lambda item: item.path)
-            files += [
-                (item.path, item.size)
-                for item in inside
-                if item.type == pyarrow.fs.FileType.File and not item.base_name.startswith((".", "_"))
-            ]
+            for item in filesystem.get_file_info(pyarrow.fs.FileSelector(info.path, recursive=True)):
+                inside = item.path.removeprefix(info.path).split("/")
+                if item.type == pyarrow.fs.FileType.File and not any(name.startswith((".", "_")) for name in inside):
+                    files[item.path] = item.size
         elif info.type == pyarrow.fs.FileType.File:
-            files.append((info.path, info.size))
+            files[info.path] = info.size
     if not files:
         raise DataError(
             "a source names at least one file",
@@ -142,7 +140,7 @@ def _find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:
             where="data.source.uri",
             remedy="check the path; it is relative to the folder that distml is started in",
         )
-    return filesystem, files
+    return filesystem, sorted(files.items())
 
 
 def _format_of(path: str, source: SourceConfig) -> str:
@@ -197,12 +195,15 @@ def _read_parquet(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     with _filesystem(source).open_input_file(fragment.path) as stream:
-        file = pq.ParquetFile(stream)
-        if not fragment.row_groups:
-            yield file.schema_arrow.empty_table()
-            return
-        for batch in file.iter_batches(batch_size=1 << 18, row_groups=list(fragment.row_groups)):
-            yield pa.Table.from_batches([batch])
+        try:
+            file = pq.ParquetFile(stream)
+            if not fragment.row_groups:
+                yield file.schema_arrow.empty_table()
+                return
+            for batch in file.iter_batches(batch_size=1 << 18, row_groups=list(fragment.row_groups)):
+                yield pa.Table.from_batches([batch])
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError("a Parquet file is whole", received=str(error), where=fragment.path) from error
 
 
 def _read_bundled(name: str) -> Any:
@@ -228,18 +229,14 @@ def _read_text(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
         return "skip"
 
     delimiter = source.delimiter or ("\t" if ".tsv" in fragment.path.lower() else ",")
-    stream = _filesystem(source).open_input_stream(fragment.path, compression="detect")
-    if source.comment:
-        stream = io.BufferedReader(_WithoutComments(stream, source.comment.encode(source.encoding)), 1 << 20)
-    names = _header(fragment, source, delimiter)
-    if not names:
-        return
+    names: list[str] = []
     try:
+        names, header_lines = _header(fragment, source, delimiter)
         reader = pyarrow.csv.open_csv(
-            stream,
+            _open_text(fragment, source),
             read_options=pyarrow.csv.ReadOptions(
-                column_names=names,
-                skip_rows=1 if source.header else 0,
+                column_names=names or None,
+                skip_rows=header_lines,
                 encoding=source.encoding,
                 use_threads=False,
                 block_size=BLOCK_BYTES,
@@ -256,8 +253,9 @@ def _read_text(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
             yield pa.Table.from_batches([batch])
         _refuse_ragged(ragged, fragment, len(names))
     except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
-        if "Empty CSV" in str(error):
-            return
+        _refuse_ragged(ragged, fragment, len(names))
+        if "Empty CSV" in str(error) or "Could not skip initial" in str(error):
+            return  # nothing, or nothing but a header
         raise DataError(
             "a text table can be parsed",
             received=str(error).splitlines()[0],
@@ -269,7 +267,8 @@ def _read_text(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
 def _refuse_ragged(ragged: list[Any], fragment: Fragment, num_columns: int) -> None:
     if ragged:
         row = ragged[0]
-        line = f", line {row.number}" if row.number is not None else ""
+        # Arrow numbers neither blank lines nor comments, nor the breaks within a quoted value.
+        line = f", record {row.number}" if row.number is not None else ""
         raise DataError(
             f"every line has {num_columns} values",
             received=f"{row.actual_columns} in {row.text[:80]!r}",
@@ -278,18 +277,24 @@ def _refuse_ragged(ragged: list[Any], fragment: Fragment, num_columns: int) -> N
         )
 
 
-def _header(fragment: Fragment, source: SourceConfig, delimiter: str) -> list[str]:
-    """The column names: given, or the first line's."""
+def _open_text(fragment: Fragment, source: SourceConfig) -> Any:
+    """A text file's bytes, decompressed and without comments."""
+    stream = _filesystem(source).open_input_stream(fragment.path, compression="detect")
+    if not source.comment:
+        return stream
+    return io.BufferedReader(_WithoutComments(stream, source.comment.encode(source.encoding)), 1 << 20)
+
+
+def _header(fragment: Fragment, source: SourceConfig, delimiter: str) -> tuple[list[str], int]:
+    """The column names, given or from the first line that isn't blank, and the lines to skip for them."""
     if not source.header:
-        return list(source.columns or ())
+        return list(source.columns or ()), 0
     import csv
 
-    stream = _filesystem(source).open_input_stream(fragment.path, compression="detect")
-    if source.comment:
-        stream = io.BufferedReader(_WithoutComments(stream, source.comment.encode(source.encoding)), 1 << 20)
-    with io.TextIOWrapper(stream, encoding=source.encoding, newline="") as text:
+    with io.TextIOWrapper(_open_text(fragment, source), encoding=source.encoding, newline="") as text:
         try:
-            names = next(csv.reader(text, delimiter=delimiter), [])
+            lines = csv.reader((line.removeprefix("\ufeff") for line in text), delimiter=delimiter)
+            names = next((line for line in lines if line), [])
         except UnicodeDecodeError as error:
             raise DataError(
                 f"a text table is written in {source.encoding}",
@@ -297,8 +302,9 @@ def _header(fragment: Fragment, source: SourceConfig, delimiter: str) -> list[st
                 where=fragment.path,
                 remedy="set data.source.encoding, latin-1 for example",
             ) from error
-    names = [name.lstrip("\ufeff").strip() for name in names]
-    return list(source.columns) if source.columns and len(source.columns) == len(names) else names
+    names = [name.strip() for name in names]
+    has_own_names = source.columns is not None and len(source.columns) == len(names)
+    return (list(source.columns or ()) if has_own_names else names), lines.line_num
 
 
 class _WithoutComments(io.RawIOBase):
@@ -306,7 +312,8 @@ class _WithoutComments(io.RawIOBase):
 
     def __init__(self, stream: Any, prefix: bytes) -> None:
         self._stream = stream
-        self._pattern = re.compile(rb"^" + re.escape(prefix) + rb".*\n?", re.MULTILINE)
+        byte_order_mark = rb"(?:\xef\xbb\xbf)?"
+        self._pattern = re.compile(rb"^" + byte_order_mark + re.escape(prefix) + rb".*\n?", re.MULTILINE)
         self._partial = b""  # the start of a line whose end is not read yet
         self._ready = b""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def _slice_labels(values: Any) -> np.ndarray:
     numbers = as_numbers(values)
     edges = np.unique(np.nanquantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
     place = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
-    names = [f"{i + 1}: {low:.4g} to {high:.4g}" for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False))]
+    names = [f"{i + 1}: {low:.4g} to {high:.4g}" for i, (low, high) in enumerate(pairwise(edges))]
     return np.where(np.isnan(numbers), "(missing)", np.array(names or [f"1: {edges[0]:.4g}"])[place])
 
 

@@ -53,7 +53,7 @@ class FeaturePipeline:
         schema = self.cleaner.schema
         weights = schema.of_role("weight") if weight else ()
         return FeatureBatch(
-            numeric=np.column_stack(numbers).astype(np.float32) if numbers else np.empty((n, 0), np.float32),
+            numeric=_as_float32(numbers) if numbers else np.empty((n, 0), np.float32),
             categorical=np.column_stack(codes) if codes else np.empty((n, 0), np.int64),
             target=None if target is None else target.encode(_one(cleaned, schema.target.name)),
             weight=_one(cleaned, weights[0].name).to_numpy(zero_copy_only=False).astype(np.float32)
@@ -90,6 +90,12 @@ class FeaturePipeline:
                 for item in value["categorical"]
             ),
         )
+
+
+def _as_float32(numbers: list[np.ndarray]) -> np.ndarray:
+    """Columns [n] as float32 [n, f]; what lies beyond its range becomes its end, which a model can still take."""
+    limit = np.finfo(np.float32).max
+    return np.clip(np.column_stack(numbers), -limit, limit).astype(np.float32)
 
 
 def _one(table: Any, name: str) -> Any:

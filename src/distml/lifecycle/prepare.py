@@ -7,7 +7,7 @@ alone. Pass 2 summarises each split; features are fitted from the training split
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial, reduce
 from typing import Any
 
@@ -164,6 +164,7 @@ def prepare(config: RunConfig, storage: Storage, engine: Engine) -> Prepared:
     summaries = _merged(engine.map(Summarise(dealer=dealer, empty=empty), tasks), empty)
     training = summaries["train"]
     _check_rows(summaries, config)
+    _check_weights(summaries, cleaner.schema)
     target = fit_target(cleaner.schema, training, config.data)
     pipelines: dict[str, FeaturePipeline] = {}
     for recipe in wanted_recipes(config):
@@ -204,7 +205,8 @@ def _fit_cleaner(config: RunConfig) -> RowCleaner:
         strip=config.clean.strip,
         replace=config.clean.replace,
     )
-    tidied = pa.table({name: tidier.tidy(name, head.column(name)) for name in head.column_names})
+    names = head.column_names
+    tidied = pa.table([tidier.tidy(*named) for named in zip(names, head.columns, strict=True)], names)
     schema = infer_schema(tidied, config.data)
     return RowCleaner.from_config(schema, config.data.source, config.clean)
 
@@ -213,7 +215,10 @@ def _ingest(config: RunConfig, storage: Storage, engine: Engine, prefix: str, cl
     stratify = _is_stratified(config, cleaner.schema)
     ingested: list[Ingested] = []
     for table, source in _tables(config).items():
-        ingest = Ingest(storage=storage, prefix=prefix, table=table, source=source, cleaner=cleaner, stratify=stratify)
+        ingest = Ingest(
+            storage=storage, prefix=prefix, table=table, source=source, stratify=stratify,
+            cleaner=replace(cleaner, missing=source.missing),
+        )  # fmt: skip
         found = engine.map(ingest, list_fragments(source))
         for result in found:
             if result.error is not None:
@@ -275,10 +280,12 @@ def _drop_rows(parts: Sequence[Part], config: RunConfig) -> tuple[list[PartTask]
     if num_overlaps:
         findings.append(_overlap_finding(num_overlaps, config))
     for part in parts:
-        dropped = repeated.get(part.key, []) if config.clean.duplicates == "drop" else []
+        dropped = none = np.empty(0, np.int64)
+        if config.clean.duplicates == "drop":
+            dropped = repeated.get(part.key, none)
         if config.validation.overlap == "drop":
-            dropped = np.union1d(dropped, overlap.get(part.key, []))
-        tasks.append(PartTask(part=part, dropped=np.asarray(dropped, np.int64)))
+            dropped = np.union1d(dropped, overlap.get(part.key, none))
+        tasks.append(PartTask(part=part, dropped=dropped))
     return tasks, findings
 
 
@@ -355,6 +362,19 @@ def _check_rows(summaries: dict[Split, TableSummary], config: RunConfig) -> None
                 where=config.data.source.uri,
                 remedy="bring more rows, or check data.target's missing values, clean.rules and split",
             )
+
+
+def _check_weights(summaries: dict[Split, TableSummary], schema: Schema) -> None:
+    for column in schema.of_role("weight"):
+        for summary in summaries.values():
+            known = summary.columns[column.name]
+            if known.nulls or (known.min is not None and known.min < 0):
+                raise DataError(
+                    "a row's weight is a number of at least 0",
+                    received=f"{known.nulls} missing" if known.nulls else known.min,
+                    where=f"column {column.name}",
+                    remedy=f"correct it, or set clean.rules.{column.name} to drop such rows",
+                )
 
 
 def _missing_findings(training: TableSummary, schema: Schema, config: RunConfig) -> list[Finding]:

@@ -38,6 +38,16 @@ class Resources:
     reporter: Reporter = field(default_factory=Silent)
 
 
+def cluster_resources(config: RunConfig, reporter: Reporter | None = None) -> Resources:
+    """Everything on the Ray cluster that this process is connected to."""
+    from distml.data.on_ray import RayEngine
+    from distml.lifecycle.on_ray import max_concurrent_trials
+
+    return Resources(
+        engine=RayEngine(), max_concurrent=max_concurrent_trials(config.search), reporter=reporter or Silent()
+    )
+
+
 @dataclass(kw_only=True)
 class RunResult:
     """What a run came to; stages that were not run are None."""

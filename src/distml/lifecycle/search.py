@@ -35,7 +35,7 @@ class Searched:
 
     def counts(self) -> dict[str, int]:
         states = [record.state for record in self.records]
-        return {state: states.count(state) for state in ("finished", "pruned", "failed", "stopped")}  # type: ignore[arg-type]
+        return {state: states.count(state) for state in ("finished", "pruned", "failed", "stopped")}
 
 
 def search(

@@ -18,6 +18,7 @@ class TabularInput(nn.Module):
             nn.Embedding(size, width) for size, width in zip(spec.cardinalities, widths, strict=True)
         )
         for embedding in self.embeddings:
+            assert isinstance(embedding, nn.Embedding)
             nn.init.normal_(embedding.weight, std=0.1)
         self.width = spec.num_numeric + sum(widths)
 

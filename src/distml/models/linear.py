@@ -18,16 +18,16 @@ def build(params: Params, spec: InputSpec) -> nn.Module:
     class Linear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.numeric = nn.Linear(spec.num_numeric, spec.num_outputs)
+            # torch warns of a layer without inputs, and the tables can hold its bias.
+            self.numeric = nn.Linear(spec.num_numeric, spec.num_outputs) if spec.num_numeric else None
             self.categories = nn.ModuleList(nn.Embedding(k, spec.num_outputs) for k in spec.cardinalities)
             for table in self.categories:
                 nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 
         def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-            out = self.numeric(numeric)
-            for i, table in enumerate(self.categories):
-                out = out + table(categorical[:, i])
-            return out  # [n, k]
+            parts = [] if self.numeric is None else [self.numeric(numeric)]
+            parts += [table(categorical[:, i]) for i, table in enumerate(self.categories)]
+            return sum(parts[1:], parts[0])  # [n, k]
 
     return Linear()
 

@@ -35,8 +35,8 @@ class NetworkModel:
         return np.concatenate(outputs)
 
     def _forward(self, batch: FeatureBatch, chunk: slice) -> np.ndarray:
-        numeric = torch.from_numpy(np.ascontiguousarray(batch.numeric[chunk])).to(self._device)
-        categorical = torch.from_numpy(np.ascontiguousarray(batch.categorical[chunk])).to(self._device)
+        numeric = _as_tensor(batch.numeric[chunk]).to(self._device)
+        categorical = _as_tensor(batch.categorical[chunk]).to(self._device)
         return scores(self.module(numeric, categorical), self.spec.task)
 
     def save(self, folder: Path) -> None:
@@ -67,3 +67,8 @@ def scores(outputs: torch.Tensor, task: str) -> np.ndarray:
     if task == "regression":
         return outputs[:, 0].double().cpu().numpy()
     return torch.softmax(outputs.double(), dim=1).cpu().numpy()
+
+
+def _as_tensor(array: np.ndarray) -> torch.Tensor:
+    """An array as a tensor; torch warns of read-only ones, as an object store hands them out, so those are copied."""
+    return torch.from_numpy(np.require(array, requirements="CW"))

@@ -11,7 +11,15 @@ from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.trees import ROUNDS_PER_EPOCH, TreeModel, matrix, native_params
-from distml.training.fit import EarlyStopping, EpochResult, FitResult, FitSettings, OnEpoch, training_rows
+from distml.training.fit import (
+    EarlyStopping,
+    EpochResult,
+    FitResult,
+    FitSettings,
+    OnEpoch,
+    training_rows,
+    validation_score,
+)
 
 
 def fit_trees(
@@ -37,29 +45,34 @@ def fit_trees(
         params=native,
         free_raw_data=True,
     )
-    booster = lightgbm.Booster(native, dataset)
+    try:
+        booster = lightgbm.Booster(native, dataset)
+    except lightgbm.basic.LightGBMError as error:
+        raise TrainingError("LightGBM takes a trial's parameters and rows", received=str(error).strip()) from error
     held_out = None if validation is None else matrix(validation)
     stopping = EarlyStopping(metric, settings.patience)
     raw: np.ndarray | float = 0.0
     started = time.monotonic()
-    epoch = 0
+    # A round that finds no split leaves no tree, so there may be fewer than were asked for.
+    num_rounds = best_rounds = epoch = 0
     for epoch in range(1, settings.max_epochs + 1):
         for _ in range(ROUNDS_PER_EPOCH):
             booster.update()
+        first_new, num_rounds = num_rounds, booster.current_iteration()
         score = None
         if held_out is not None and validation is not None:
-            # Only the new trees are evaluated: raw scores add up.
-            raw = raw + booster.predict(
-                held_out,
-                start_iteration=(epoch - 1) * ROUNDS_PER_EPOCH,
-                num_iteration=ROUNDS_PER_EPOCH,
-                raw_score=True,
-                num_threads=settings.num_threads,
-            )
-            score = metric(training_rows(validation)[0], _scores(raw, spec.task))
-            if not np.isfinite(score):
-                raise TrainingError("a validation score is a number", received=f"{score} in epoch {epoch}")
-            stopping.update(epoch, score)
+            if num_rounds > first_new:
+                # Only the new trees are evaluated: raw scores add up.
+                raw = raw + booster.predict(
+                    held_out,
+                    start_iteration=first_new,
+                    num_iteration=num_rounds - first_new,
+                    raw_score=True,
+                    num_threads=settings.num_threads,
+                )
+            score = validation_score(metric, training_rows(validation)[0], _scores(raw, spec.task), epoch)
+            if stopping.update(epoch, score):
+                best_rounds = num_rounds
         on_epoch(
             EpochResult(
                 epoch=epoch,
@@ -72,11 +85,10 @@ def fit_trees(
         )
         if score is not None and stopping.is_over(epoch):
             break
-    best_epoch = stopping.best_epoch or epoch
-    best = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best_epoch * ROUNDS_PER_EPOCH))
+    best = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best_rounds or num_rounds))
     return FitResult(
         model=TreeModel(spec, best, settings.num_threads),
-        best_epoch=best_epoch,
+        best_epoch=stopping.best_epoch or epoch,
         best_score=None if validation is None else stopping.best_score,
         num_epochs=epoch,
     )

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from distml.batch import FeatureBatch
+from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import Model, ModelSpec
 from distml.models.build import FAMILIES
@@ -96,7 +97,7 @@ def fit(
     """Fits a model; with validation rows the best epoch by `metric` is kept, without them the last.
 
     train, validation: batches of n and m rows with targets. Regression scores are of standardised targets.
-    Raises `TrainingError` when the loss is no longer a number.
+    Raises `TrainingError` when the loss or the validation score is no longer a number.
     """
     if FAMILIES[spec.family].kind == "trees":
         from distml.training.boosting import fit_trees
@@ -112,3 +113,15 @@ def training_rows(batch: FeatureBatch) -> tuple[np.ndarray, np.ndarray]:
     assert batch.target is not None, "a training batch has targets"
     weight = np.ones(len(batch), np.float32) if batch.weight is None else batch.weight
     return batch.target, weight
+
+
+def validation_score(metric: Metric, target: np.ndarray, prediction: np.ndarray, epoch: int) -> float:
+    """The score of an epoch's predictions; `TrainingError` when they or it are not numbers."""
+    score = metric(target, prediction) if np.isfinite(prediction).all() else float("nan")
+    if not np.isfinite(score):
+        raise TrainingError(
+            "a validation score is a number",
+            received=f"{score} in epoch {epoch}",
+            remedy="look for infinite values and for validation rows of one class only",
+        )
+    return score

@@ -23,7 +23,15 @@ from distml.models.build import build_network
 from distml.models.network import NetworkModel
 from distml.training.checkpoint import load_checkpoint, save_checkpoint
 from distml.training.device import choose_device
-from distml.training.fit import EarlyStopping, EpochResult, FitResult, FitSettings, OnEpoch, training_rows
+from distml.training.fit import (
+    EarlyStopping,
+    EpochResult,
+    FitResult,
+    FitSettings,
+    OnEpoch,
+    training_rows,
+    validation_score,
+)
 
 
 def fit_network(
@@ -43,21 +51,22 @@ def fit_network(
     rows = _Rows(train, spec, device, settings)
     stopping = EarlyStopping(metric, settings.patience)
     best = _snapshot(module)
-    first_epoch = 1
+    epoch = 0
     if settings.checkpoint is not None and settings.checkpoint.exists():
         state = load_checkpoint(settings.checkpoint)
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
         stopping.best_score, stopping.best_epoch = state["best_score"], state["best_epoch"]
-        best, first_epoch = state["best"], state["epoch"] + 1
+        best, epoch = state["best"], state["epoch"]
     saved_at = started = time.monotonic()
-    epoch = first_epoch - 1
-    for epoch in range(first_epoch, settings.max_epochs + 1):
+    while epoch < settings.max_epochs and not (validation is not None and stopping.is_over(epoch)):
+        epoch += 1
         loss = _epoch(module, optimizer, rows, epoch)
         score = None
         if validation is not None:
-            score = _score(spec, module, validation, metric)
+            prediction = NetworkModel(spec, module).predict(validation)
+            score = validation_score(metric, training_rows(validation)[0], prediction, epoch)
             if stopping.update(epoch, score):
                 best = _snapshot(module)
         if settings.checkpoint is not None and time.monotonic() - saved_at > settings.checkpoint_interval_s:
@@ -73,8 +82,6 @@ def fit_network(
                 seconds=time.monotonic() - started,
             )
         )
-        if validation is not None and stopping.is_over(epoch):
-            break
     if validation is not None:
         module.load_state_dict(best)
     return FitResult(
@@ -143,11 +150,6 @@ def _step(module: nn.Module, optimizer: Any, rows: _Rows, batch: list[torch.Tens
     nn.utils.clip_grad_norm_(module.parameters(), 1.0)
     optimizer.step()
     return loss.detach()
-
-
-def _score(spec: ModelSpec, module: nn.Module, batch: FeatureBatch, metric: Metric) -> float:
-    target, _ = training_rows(batch)
-    return metric(target, NetworkModel(spec, module).predict(batch))
 
 
 def _snapshot(module: nn.Module) -> dict[str, torch.Tensor]:

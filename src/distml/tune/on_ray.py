@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distml.config import SearchConfig
+from distml.errors import DistmlError
 from distml.training import EpochResult
 from distml.tune.halving import Halving
 from distml.tune.objective import Candidate, Data, Objective, SearchListener, TrialRecord
@@ -22,7 +23,7 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 
-from ray import tune  # noqa: E402
+from ray import cloudpickle, tune  # noqa: E402
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
@@ -40,7 +41,7 @@ def search(
 ) -> list[TrialRecord]:
     """Runs the study's candidates as Ray Tune trials that share one copy of the data per node.
 
-    folder: a local folder for Tune's own files. Raises what the first trial raised when all of them failed to start.
+    folder: a local folder for Tune's own files. Records are as `local.search` gives them, whatever fails.
     """
     coordinator = _Coordinator(study, halving, listener)
     trainable = tune.with_parameters(
@@ -68,6 +69,7 @@ def search(
     # A failed trial is one line of the report; Tune would print every frame of it.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     tuner.fit()
+    coordinator.stop_rest()
     return sorted(coordinator.records.values(), key=lambda record: record.number)
 
 
@@ -77,9 +79,9 @@ def _trial(config: dict[str, Any], objective: Objective, data: Data, rungs: tupl
     pending: list[EpochResult] = []
     reported_at = time.monotonic()
 
-    def report(is_over: bool) -> None:
+    def report(is_over: bool, failure: str | None = None) -> None:
         nonlocal reported_at
-        tune.report({"epochs": [asdict(result) for result in pending], "is_over": is_over})
+        tune.report({"epochs": [asdict(result) for result in pending], "is_over": is_over, "failure": failure})
         pending.clear()
         reported_at = time.monotonic()
 
@@ -88,8 +90,13 @@ def _trial(config: dict[str, Any], objective: Objective, data: Data, rungs: tupl
         if result.epoch in rungs or time.monotonic() - reported_at > REPORT_INTERVAL_S:
             report(is_over=False)
 
-    objective.run(candidate, data, on_epoch)
-    report(is_over=True)
+    try:
+        objective.run(candidate, data, on_epoch)
+    except DistmlError as error:
+        # An error raised from here would end the actor, and the epochs not yet told would be lost with it.
+        report(is_over=True, failure=str(error))
+    else:
+        report(is_over=True)
 
 
 class _Coordinator:
@@ -139,6 +146,7 @@ class _Coordinator:
         if candidate.number in self.records:
             return
         last = self.last.get(trial_id)
+        reason = reason or (result or {}).get("failure")
         if reason is not None:
             record = TrialRecord.of(candidate, "failed", last, reason)
         elif trial_id in self.given_up:
@@ -149,6 +157,11 @@ class _Coordinator:
         self.records[candidate.number] = record
         self.study.complete(record)
         self.listener.on_end(record)
+
+    def stop_rest(self) -> None:
+        """Ends what was running when the time was up or the search was interrupted: Tune tells of no such end."""
+        for trial_id in self.candidates:
+            self.on_end(trial_id, None, None)
 
 
 def _detached() -> None:
@@ -202,8 +215,10 @@ class _Callback(tune.Callback):
 
 
 def _reason(trial: Any) -> str:
-    """The trial's own error in one line, without Ray's frames."""
-    error = trial.get_error()
+    """The error that ended a trial in one line, without Ray's frames."""
+    if trial.pickled_error_file is None:
+        return "Ray Tune ended the trial"
+    error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     cause = getattr(error, "cause", None) or error
     text = str(cause).strip().splitlines()
-    return f"{type(cause).__name__}: {text[-1] if text else ''}"
+    return f"{type(cause).__name__}: {text[0] if text else ''}"

@@ -61,7 +61,7 @@ class SearchSpace:
             family = FAMILIES[name]
             own = overrides.get(name, {})
             family.complete(own)  # refuses unknown parameters
-            written = {**{key: value for key, value in family.defaults.items()}, **family.space, **own}
+            written = {**family.defaults, **family.space, **own}
             spaces[name] = {
                 key: parse_distribution(value, f"search.space.{name}.{key}") for key, value in written.items()
             }
@@ -95,6 +95,8 @@ def parse_distribution(value: Any, where: str) -> Distribution:
     if kind == "choice":
         return Choice(tuple(items))
     if len(items) != 2 or not all(_is_number(item) for item in items) or items[0] > items[1]:
+        raise _wrong(value, where)
+    if kind == "int" and not all(float(item).is_integer() for item in items):
         raise _wrong(value, where)
     low, high = items
     log = kind == "log" or value.get("log") is True

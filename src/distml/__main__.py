@@ -1,0 +1,5 @@
+"""`python -m distml` is the command `distml`."""
+
+from distml.cli import main
+
+main()

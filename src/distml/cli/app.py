@@ -1,0 +1,40 @@
+"""The command line's frame: its groups of commands, its errors and its exit codes.
+
+Only typer is imported here; each command imports what it calls, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from distml.cli import lifecycle, live, look, settings
+
+app = typer.Typer(
+    name="distml",
+    help="The whole life of a machine-learning model on one Ray cluster, from one config file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (lifecycle, live, look, settings):
+    group.register(app)
+
+
+def main() -> None:
+    """Runs the command that `sys.argv` names and exits with its code."""
+    from distml.cli.output import fail
+
+    try:
+        code = app(standalone_mode=False) or 0  # typer answers with the code of a typer.Exit
+    except KeyboardInterrupt:
+        code = 130
+    except typer.Abort:
+        code = 1
+    except Exception as error:  # noqa: BLE001 - the last resort: nothing leaves a command as a stack trace
+        code = fail(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)

@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path, typer.Argument(help="a run config", metavar="CONFIG", show_default=False)]
+Overrides = Annotated[
+    list[str],
+    typer.Option("-s", "--set", help="section.key=value, over the config; again for more", metavar="KEY=VALUE"),
+]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+Engine = Annotated[str, typer.Option("--engine", help="ray: a local cluster; local: this process alone")]
+Reference = Annotated[str, typer.Argument(help="NAME, NAME@champion or NAME/VERSION", metavar="NAME")]
+StorageOption = Annotated[
+    str, typer.Option("--storage", envvar="DISTML_STORAGE", help="where runs and models are kept")
+]
+DEFAULT_STORAGE = "./distml-store"

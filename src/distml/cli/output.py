@@ -1,0 +1,109 @@
+"""What commands print: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+_state: dict[str, Any] = {"json": False, "out": None}
+
+
+def begin(as_json: bool) -> None:
+    """Keeps the real stdout for results: whatever a library prints goes to stderr from here on."""
+    _state["json"] = as_json
+    if _state["out"] is None:
+        sys.stdout.flush()
+        _state["out"] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+
+
+def result(document: Any, text: str) -> None:
+    """Prints a command's result: one JSON document with --json, else a text for people."""
+    if _state["json"]:
+        import orjson
+
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+        text = orjson.dumps(document, option=options).decode()
+    print(text, file=_state["out"] or sys.stdout, flush=True)
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def fail(error: BaseException) -> int:
+    """Tells an error in one paragraph and returns the exit code."""
+    from distml.errors import DistmlError, root_cause
+
+    cause = root_cause(error)
+    if isinstance(cause, DistmlError):
+        document: dict[str, Any] = {"error": cause.to_dict()}
+        text, code = str(cause), cause.exit_code
+    elif hasattr(error, "format_message") and hasattr(error, "exit_code"):  # typer's own: usage
+        context = getattr(error, "ctx", None)
+        text = f"{error.format_message()} Try `{context.command_path if context else 'distml'} --help`."
+        document, code = {"error": {"type": "UsageError", "rule": text}}, 2
+    else:
+        path = _write_traceback(error)
+        text = f"an error that distml didn't expect: {type(error).__name__}: {_first_line(error)} (more in {path})"
+        document, code = {"error": {"type": type(error).__name__, "rule": text}}, 1
+    say(f"distml: {text}")
+    if _state["json"]:
+        result(document, "")
+    return code
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1][:300] if lines else ""
+
+
+def _write_traceback(error: BaseException) -> str:
+    import tempfile
+    import traceback
+
+    handle, path = tempfile.mkstemp(prefix="distml-error-", suffix=".txt")
+    with os.fdopen(handle, "w") as stream:
+        traceback.print_exception(error, file=stream)
+    return path
+
+
+class Lines:
+    """A `Reporter` that prints plain lines on stderr."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def stage(self, name: str, note: str) -> None:
+        if note != "…":
+            say(f"{self._clock()}  {name:<9} {note}")
+
+    def trial(self, record: Any, best: float | None, num_done: int, num_samples: int) -> None:
+        score = "–" if record.score is None else f"{record.score:.6g}"
+        reason = f": {record.reason}" if record.reason else ""
+        say(
+            f"{self._clock()}  trial {num_done}/{num_samples}: {record.number} {record.family} {record.state}, "
+            f"{score} after {record.num_epochs} epochs, best {'–' if best is None else format(best, '.6g')}{reason}"
+        )
+
+    def _clock(self) -> str:
+        return f"{time.monotonic() - self._started:6.1f} s"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Rows under heads, columns aligned; the first to the left, others to the right.
+
+    >>> print(table(["a", "n"], [["x", "1"], ["yy", "20"]]))
+    a    n
+    x    1
+    yy  20
+    """
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = []
+    for row in [head, *rows]:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

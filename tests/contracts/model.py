@@ -1,0 +1,103 @@
+"""What every model family and its fitted models must do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from problems import NUM_OUTPUTS, TASKS, problem, spec_of
+
+from distml.batch import FeatureBatch
+from distml.errors import ConfigError
+from distml.metrics import metric_for
+from distml.models import FAMILIES, Family, Model, load_model
+from distml.training import FitSettings, fit
+from distml.tune.space import parse_distribution
+
+
+def fitted(family: str, task: str, **shape) -> Model:
+    settings = FitSettings(max_epochs=2, seed=1)
+    return fit(spec_of(family, task, **shape), problem(task, **shape), None, metric_for("auto", task), settings).model
+
+
+class FamilyContract:
+    """A subclass names its `family`."""
+
+    family: Family
+
+    @pytest.fixture(scope="class", params=TASKS)
+    @classmethod
+    def task(cls, request) -> str:
+        return request.param
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def model(cls, task) -> Model:
+        return fitted(cls.family.name, task)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def batch(cls, task) -> FeatureBatch:
+        return problem(task, n=60, seed=9)
+
+    def test_is_known_by_its_name(self):
+        assert FAMILIES[self.family.name] is self.family
+
+    def test_completes_with_defaults(self):
+        first = next(iter(self.family.defaults))
+        assert self.family.complete({}) == dict(self.family.defaults)
+        assert self.family.complete({first: 0.5}) == {**self.family.defaults, first: 0.5}
+
+    def test_suggests_a_near_name(self):
+        with pytest.raises(ConfigError, match=r"did you mean 'lr'\?") as caught:
+            self.family.complete({"lrr": 1})
+        assert caught.value.received == "lrr"
+        assert caught.value.where == f"search.space.{self.family.name}"
+
+    def test_lists_its_parameters_where_none_is_near(self):
+        with pytest.raises(ConfigError) as caught:
+            self.family.complete({"zzzz": 1})
+        assert all(name in caught.value.remedy for name in self.family.defaults)
+
+    def test_space_contains_the_defaults(self):
+        assert set(self.family.space) <= set(self.family.defaults)
+        for name, written in self.family.space.items():
+            assert self.family.defaults[name] in parse_distribution(written, name), name
+
+    def test_predictions_have_the_shape_of_the_task(self, task, model, batch):
+        scores = model.predict(batch)
+        assert scores.shape == ((60,) if task == "regression" else (60, NUM_OUTPUTS[task]))
+        assert scores.dtype == np.float64
+        assert np.isfinite(scores).all()
+
+    def test_probabilities_sum_to_one(self, task, model, batch):
+        if task != "regression":
+            scores = model.predict(batch)
+            assert (scores >= 0).all()
+            np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-12)
+
+    def test_an_empty_batch_has_no_predictions(self, task, model, batch):
+        scores = model.predict(batch.take(slice(0, 0)))
+        assert scores.shape == ((0,) if task == "regression" else (0, NUM_OUTPUTS[task]))
+
+    def test_a_row_is_predicted_alike_alone_and_among_others(self, model, batch):
+        alone = np.concatenate([model.predict(batch.take(slice(i, i + 1))) for i in range(10)])
+        np.testing.assert_allclose(alone, model.predict(batch)[:10], rtol=1e-5, atol=1e-6)
+
+    def test_predicts_identically_when_loaded(self, model, batch, tmp_path: Path):
+        model.save(tmp_path)
+        np.testing.assert_array_equal(load_model(tmp_path).predict(batch), model.predict(batch))
+
+    def test_is_stored_as_data(self, model, tmp_path: Path):
+        model.save(tmp_path)
+        assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".txt"}
+
+    @pytest.mark.parametrize(
+        "shape",
+        [{"num_numeric": 0, "cardinalities": (4, 3)}, {"num_numeric": 3, "cardinalities": ()}],
+        ids=["no numbers", "no categories"],
+    )
+    def test_columns_of_one_kind_are_enough(self, task, shape):
+        batch = problem(task, n=20, seed=3, **shape)
+        assert np.isfinite(fitted(self.family.name, task, **shape).predict(batch)).all()

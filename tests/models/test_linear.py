@@ -1,0 +1,7 @@
+from contracts.model import FamilyContract
+
+from distml.models import linear
+
+
+class TestLinear(FamilyContract):
+    family = linear.FAMILY

@@ -1,0 +1,63 @@
+"""Small seeded problems that a model can learn, as feature batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from distml.batch import FeatureBatch, InputSpec
+from distml.models import FAMILIES, ModelSpec
+
+TASKS = ("binary", "multiclass", "regression")
+NUM_OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
+CARDINALITIES = (5,)
+
+
+def problem(
+    task: str,
+    n: int = 300,
+    *,
+    num_numeric: int = 3,
+    cardinalities: Sequence[int] = CARDINALITIES,
+    noise: float = 0.5,
+    seed: int = 0,
+) -> FeatureBatch:
+    """n rows whose target is a noisy sum over the columns; the same sum whatever the seed."""
+    rng = np.random.default_rng(seed)
+    numeric = rng.normal(size=(n, num_numeric)).astype(np.float32)
+    columns = [rng.integers(0, k, n) for k in cardinalities]
+    signal = numeric @ np.array([1.5 * (-1) ** i / (i + 1) for i in range(num_numeric)])
+    for k, codes in zip(cardinalities, columns, strict=True):
+        signal = signal + np.linspace(-1.5, 1.5, k)[codes]
+    signal = signal + noise * rng.normal(size=n)
+    targets = {
+        "binary": (signal > 0).astype(np.int64),
+        "multiclass": np.digitize(signal, [-1.0, 1.0]).astype(np.int64),
+        "regression": (signal / 2).astype(np.float32),
+    }
+    categorical = np.column_stack(columns) if columns else np.empty((n, 0), np.int64)
+    return FeatureBatch(numeric=numeric, categorical=categorical.astype(np.int64), target=targets[task])
+
+
+def input_of(task: str, num_numeric: int = 3, cardinalities: Sequence[int] = CARDINALITIES) -> InputSpec:
+    return InputSpec(num_numeric=num_numeric, cardinalities=tuple(cardinalities), num_outputs=NUM_OUTPUTS[task])
+
+
+def spec_of(family: str, task: str, params: dict[str, Any] | None = None, **shape: Any) -> ModelSpec:
+    """A spec for the batches of `problem`."""
+    return ModelSpec(
+        family=family,
+        params=FAMILIES[family].complete(params or {}),
+        input=input_of(task, **shape),
+        task=task,  # type: ignore[arg-type]
+    )
+
+
+def read_only(batch: FeatureBatch) -> FeatureBatch:
+    """The batch as Ray's object store would hand it out."""
+    arrays = {name: array.copy() for name, array in batch.arrays().items()}
+    for array in arrays.values():
+        array.flags.writeable = False
+    return FeatureBatch.from_arrays(arrays)

@@ -1,0 +1,76 @@
+"""A small search: its objective, its data, and a listener that remembers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from problems import input_of, problem
+
+from distml.metrics import METRICS, Metric
+from distml.training import EpochResult, FitSettings
+from distml.tune import Candidate, Objective, SearchSpace, TrialRecord
+from distml.tune.objective import Data
+from distml.tune.study import Study
+
+AUC = METRICS["roc_auc"]
+FAMILIES = ("linear", "mlp", "trees")
+SMALL: dict[str, dict[str, Any]] = {
+    "mlp": {"width": {"choice": [8, 16]}, "num_blocks": {"int": [1, 2]}, "embedding_width": 4},
+    "trees": {"num_leaves": {"int": [2, 8]}},
+}
+
+
+def study_of(overrides: dict[str, dict[str, Any]] = SMALL, **changes: Any) -> Study:
+    settings = {
+        "num_samples": 10,
+        "sampler": "tpe",
+        "seed": 0,
+        "lag": 4,
+        "metric": AUC,
+        "families": FAMILIES,
+        **changes,
+    }
+    space = SearchSpace.of(settings.pop("families"), overrides)
+    return Study(space, settings.pop("metric"), **settings)
+
+
+def objective_of(metric: Metric = AUC, **settings: Any) -> Objective:
+    task = metric.tasks[0]
+    return Objective(
+        task=task,
+        metric=metric,
+        inputs={recipe: input_of(task) for recipe in ("dense", "trees")},
+        settings=FitSettings(**{"max_epochs": 14, "patience": 5, **settings}),
+    )
+
+
+def data_of(task: str = "binary") -> Data:
+    rows = problem(task, n=120, noise=1.5), problem(task, n=80, noise=1.5, seed=1)
+    return {"dense": rows, "trees": rows}
+
+
+class Heard:
+    """Implements `SearchListener`: remembers all that it is told."""
+
+    def __init__(self) -> None:
+        self.started: list[Candidate] = []
+        self.epochs: dict[int, list[EpochResult]] = defaultdict(list)
+        self.ended: list[TrialRecord] = []
+
+    def on_start(self, candidate: Candidate) -> None:
+        self.started.append(candidate)
+
+    def on_epochs(self, number: int, epochs: list[EpochResult]) -> None:
+        self.epochs[number] += epochs
+
+    def on_end(self, record: TrialRecord) -> None:
+        self.ended.append(record)
+
+    def curves(self) -> dict[int, list[tuple[int, float | None]]]:
+        return {number: [(epoch.epoch, epoch.score) for epoch in epochs] for number, epochs in self.epochs.items()}
+
+
+def repeatable(records: list[TrialRecord]) -> list[dict[str, Any]]:
+    """Records without the time that they took."""
+    return [{key: value for key, value in record.to_dict().items() if key != "seconds"} for record in records]

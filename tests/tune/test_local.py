@@ -1,0 +1,72 @@
+import pytest
+from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
+
+from distml.tune import local
+from distml.tune.halving import Halving
+
+
+def search(study=None, objective=None, halving=None, time_budget_s=None):
+    heard = Heard()
+    records = local.search(study or study_of(), objective or objective_of(), data_of(), halving, heard, time_budget_s)
+    return records, heard
+
+
+@pytest.fixture(scope="module")
+def searched():
+    return search(halving=Halving(AUC, max_epochs=14, lag=4))
+
+
+def test_every_candidate_ends_in_a_record(searched):
+    records, heard = searched
+    assert [record.number for record in records] == list(range(1, 11))
+    assert {record.state for record in records} == {"finished", "pruned"}
+    assert heard.ended == records
+    assert [(c.number, c.family, c.params) for c in heard.started] == [(r.number, r.family, r.params) for r in records]
+
+
+def test_a_record_is_what_its_epochs_came_to(searched):
+    records, heard = searched
+    for record in records:
+        scores = [score for _, score in heard.curves()[record.number]]
+        assert record.num_epochs == len(scores)
+        assert record.score == max(scores)
+        assert record.best_epoch == scores.index(max(scores)) + 1
+
+
+def test_pruned_trials_end_at_a_rung(searched):
+    records, _ = searched
+    assert {record.num_epochs for record in records if record.state == "pruned"} <= {4, 12}
+
+
+def test_a_seed_gives_the_same_records(searched):
+    again, _ = search(halving=Halving(AUC, max_epochs=14, lag=4))
+    assert repeatable(again) == repeatable(searched[0])
+
+
+def test_without_halving_nothing_is_pruned():
+    records, _ = search(study_of(num_samples=5))
+    assert {record.state for record in records} == {"finished"}
+
+
+def test_a_failing_trial_leaves_the_others_alone():
+    overrides = {"mlp": {**SMALL["mlp"], "lr": 1e30}, "trees": {"num_leaves": 1}}
+    records, heard = search(study_of(overrides, num_samples=5))
+    assert [record.state for record in records[:3]] == ["finished", "failed", "failed"]
+    assert "a training loss is a number" in records[1].reason
+    assert "num_leaves" in records[2].reason
+    assert records[2].score is None
+    assert heard.ended == records
+
+
+def test_no_trial_starts_after_the_time_is_up():
+    records, heard = search(time_budget_s=1e-9)
+    assert len(records) <= 1  # the clock may not have moved yet
+    assert all(record.state == "stopped" for record in records)
+    assert len(heard.started) == len(records)
+
+
+def test_a_trial_that_runs_out_of_time_is_stopped():
+    forever = objective_of(max_epochs=10**6, patience=10**6)
+    records, _ = search(study_of(families=("linear",), num_samples=3, overrides={}), forever, time_budget_s=0.3)
+    assert [record.state for record in records] == ["stopped"]
+    assert records[0].score is not None

@@ -1,0 +1,56 @@
+import pytest
+from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
+
+from distml.config import SearchConfig
+from distml.tune import local
+from distml.tune.halving import Halving
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+# Some of these diverge, and LightGBM refuses some; the rest are finished or pruned.
+OVERRIDES = {
+    "mlp": {**SMALL["mlp"], "lr": {"choice": [0.01, 1e30]}},
+    "trees": {"num_leaves": {"choice": [1, 4]}},
+}
+
+
+def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, **config):
+    from distml.tune import on_ray
+
+    heard = Heard()
+    records = on_ray.search(
+        study, objective or objective_of(), data_of(), halving, heard, SearchConfig(**config),
+        folder=folder, max_concurrent=max_concurrent,
+    )  # fmt: skip
+    return records, heard
+
+
+def test_trials_are_those_of_a_local_search(tmp_path):
+    def halving():
+        return Halving(AUC, max_epochs=14, lag=4)
+
+    here = Heard()
+    wanted = local.search(study_of(OVERRIDES, seed=2), objective_of(), data_of(), halving(), here)
+    found, there = on_ray(tmp_path, study_of(OVERRIDES, seed=2), halving=halving())
+    assert repeatable(found) == repeatable(wanted)
+    assert there.curves() == here.curves()
+    assert sorted(there.ended, key=lambda record: record.number) == found
+    assert {record.state for record in found} == {"finished", "pruned", "failed"}
+    assert {record.family for record in found if record.score is not None} == {"linear", "mlp", "trees"}
+
+
+def test_a_failure_that_nothing_foresaw_is_told_in_one_line(tmp_path):
+    overrides = {"mlp": {**SMALL["mlp"], "width": "wide"}}
+    records, _ = on_ray(tmp_path, study_of(overrides, families=("linear", "mlp"), num_samples=2))
+    assert [record.state for record in records] == ["finished", "failed"]
+    assert records[1].reason.startswith("TypeError: ")
+    assert "\n" not in records[1].reason
+
+
+def test_trials_that_run_out_of_time_are_stopped(tmp_path):
+    forever = objective_of(max_epochs=10**6, patience=10**6)
+    study = study_of(families=("linear",), overrides={}, num_samples=50)
+    records, heard = on_ray(tmp_path, study, forever, time_budget_s=4)
+    assert 1 <= len(records) < 50
+    assert {record.state for record in records} == {"stopped"}
+    assert len(heard.ended) == len(records) == len(heard.started)
