@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from problems import input_of, problem
-
 from distml.metrics import METRICS, Metric
 from distml.training import EpochResult, FitSettings
 from distml.tune import Candidate, Objective, SearchSpace, TrialRecord
 from distml.tune.objective import Data
 from distml.tune.study import Study
+from problems import input_of, problem
 
 AUC = METRICS["roc_auc"]
 FAMILIES = ("linear", "mlp", "trees")

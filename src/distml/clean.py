@@ -433,8 +433,7 @@ def _cast_leniently(column: Column, values: Any) -> tuple[Any, np.ndarray]:
         stamps = pd.to_datetime(raw, errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
         cast = pa.array(stamps, pa.timestamp("us"), from_pandas=True, safe=False)
         wrong = stamps.isna().to_numpy()
-    wrong &= values.is_valid().to_numpy(zero_copy_only=False)
-    return cast, wrong
+    return cast, wrong & as_mask(values.is_valid())
 
 
 def _null_non_finite(values: Any, found: _Found) -> Any:

@@ -56,7 +56,7 @@ def _bits(column: Any, numbers: np.ndarray) -> np.ndarray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_large = np.abs(numbers) > 2.0**53
+    is_large = np.abs(numbers) >= 2.0**53
     if not is_large.any():
         return numbers.view(np.uint64)
     if pa.types.is_floating(column.type):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import NUM_OUTPUTS, TASKS, problem, spec_of
 
 from distml.batch import FeatureBatch
 from distml.errors import ConfigError
@@ -14,6 +13,7 @@ from distml.metrics import metric_for
 from distml.models import FAMILIES, Family, Model, load_model
 from distml.training import FitSettings, fit
 from distml.tune.space import parse_distribution
+from problems import NUM_OUTPUTS, TASKS, problem, spec_of
 
 
 def fitted(family: str, task: str, **shape) -> Model:

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from problems import TASKS, spec_of
 
 from distml.models import FAMILIES, ModelSpec
+from problems import TASKS, spec_of
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from problems import spec_of
 
 from distml.errors import PackageError
 from distml.models import FAMILIES, build_network, load_model
 from distml.models.network import NetworkModel
+from problems import spec_of
 
 NETWORKS = [name for name, family in FAMILIES.items() if family.kind == "network"]
 

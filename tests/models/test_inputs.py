@@ -1,8 +1,8 @@
 import pytest
 import torch
-from problems import input_of
 
 from distml.models.inputs import TabularInput, embedding_width
+from problems import input_of
 
 
 @pytest.mark.parametrize(("cardinality", "bound", "width"), [(2, 16, 2), (5, 16, 4), (5, 3, 3), (10**6, 16, 16)])

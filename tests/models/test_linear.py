@@ -1,5 +1,4 @@
 from contracts.model import FamilyContract
-
 from distml.models import linear
 
 

@@ -1,8 +1,8 @@
 import pytest
-from contracts.model import FamilyContract
-from problems import input_of
 
+from contracts.model import FamilyContract
 from distml.models import mlp
+from problems import input_of
 
 
 class TestMLP(FamilyContract):

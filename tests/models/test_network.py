@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from problems import problem, spec_of
 
 from distml.models import build_network
 from distml.models.network import _CHUNK, NetworkModel, scores
+from problems import problem, spec_of
 
 
 @pytest.mark.parametrize("num_rows", [_CHUNK - 1, _CHUNK, _CHUNK + 1, 2 * _CHUNK])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from contracts.model import FamilyContract, fitted
-from problems import problem, spec_of
 
+from contracts.model import FamilyContract, fitted
 from distml.models import trees
+from problems import problem, spec_of
 
 
 class TestTrees(FamilyContract):

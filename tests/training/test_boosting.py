@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from problems import TASKS, problem, spec_of
 
 from distml.errors import TrainingError
 from distml.metrics import metric_for
 from distml.models.trees import ROUNDS_PER_EPOCH, matrix
 from distml.training import FitSettings, fit
+from problems import TASKS, problem, spec_of
 
 
 def run(task, params=None, n=300, **settings):

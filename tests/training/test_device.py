@@ -18,5 +18,5 @@ def test_auto_is_the_cpu_where_there_is_no_gpu():
 
 @without_gpu
 def test_cuda_needs_a_gpu():
-    with pytest.raises(TrainingError, match="set train.device: auto"):
+    with pytest.raises(TrainingError, match=r"set train\.device: auto"):
         choose_device("cuda")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from problems import problem, spec_of
 
 from distml.errors import TrainingError
 from distml.metrics import METRICS
 from distml.training import FitSettings, fit
 from distml.training.loop import _Rows, auto_batch_size
+from problems import problem, spec_of
 
 SETTINGS = FitSettings(max_epochs=30, patience=3, seed=5, checkpoint_interval_s=0)
 TRAIN, VALIDATION = problem("binary", n=120, noise=2.0), problem("binary", n=60, noise=2.0, seed=1)

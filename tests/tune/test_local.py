@@ -1,8 +1,8 @@
 import pytest
-from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 from distml.tune import local
 from distml.tune.halving import Halving
+from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 
 def search(study=None, objective=None, halving=None, time_budget_s=None):

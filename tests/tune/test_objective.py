@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from problems import problem
-from searches import data_of, objective_of
 
 from distml.errors import ConfigError
 from distml.metrics import METRICS
 from distml.models import FAMILIES
 from distml.training import EpochResult
 from distml.tune.objective import Candidate, TrialRecord, best_of
+from problems import problem
+from searches import data_of, objective_of
 
 AUC, RMSE = METRICS["roc_auc"], METRICS["rmse"]
 CANDIDATE = Candidate(number=3, family="linear", params={"lr": 0.1})

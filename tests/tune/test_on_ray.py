@@ -1,9 +1,9 @@
 import pytest
-from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 from distml.config import SearchConfig
 from distml.tune import local
 from distml.tune.halving import Halving
+from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 

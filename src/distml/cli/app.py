@@ -5,6 +5,7 @@ Only typer is imported here; each command imports what it calls, so that `--help
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -31,6 +32,9 @@ def main() -> None:
         code = app(standalone_mode=False) or 0  # typer answers with the code of a typer.Exit
     except KeyboardInterrupt:
         code = 130
+        # All is stopped; an interrupted ray.init can crash Python's own way out.
+        sys.stderr.flush()
+        os._exit(code)
     except typer.Abort:
         code = 1
     except Exception as error:  # noqa: BLE001 - the last resort: nothing leaves a command as a stack trace

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,8 @@ class _Loader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # refused below, with its line
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is written twice", key_node.start_mark
@@ -165,16 +167,19 @@ def _config_error(error: ValidationError, node: yaml.Node | None, where: str) ->
 def _known_keys(path: tuple[Any, ...]) -> list[str]:
     """The keys of the section at a path, found by walking the sections' annotations."""
     section: Any = RunConfig
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         fields = {field.alias or name: field for name, field in section.model_fields.items()}
-        if part not in fields:
-            if section is GatesConfig:
-                section = GateConfig
-            continue  # a key of a plain mapping, such as clean.rules.age
-        nested = [kind for kind in _leaf_types(fields[part].annotation) if issubclass(kind, BaseModel)]
+        if part not in fields and section is GatesConfig:
+            section = GateConfig
+            continue
+        annotation = fields[part].annotation
+        nested = [kind for kind in _leaf_types(annotation) if issubclass(kind, BaseModel)]
         if not nested:
             return []
         section = nested[0]
+        if get_origin(annotation) is dict:
+            next(parts, None)  # the mapping's own key, as `age` is in clean.rules.age
     return [field.alias or name for name, field in section.model_fields.items()]
 
 

@@ -71,6 +71,8 @@ def _slice_labels(values: Any) -> np.ndarray:
     if pa.types.is_string(values.type):
         return values.fill_null("(missing)").to_numpy(zero_copy_only=False).astype(str)
     numbers = as_numbers(values)
+    if np.isnan(numbers).all():
+        return np.full(len(numbers), "(missing)")
     edges = np.unique(np.nanquantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
     place = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
     names = [f"{i + 1}: {low:.4g} to {high:.4g}" for i, (low, high) in enumerate(pairwise(edges))]

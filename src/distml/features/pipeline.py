@@ -93,7 +93,7 @@ class FeaturePipeline:
 
 
 def _as_float32(numbers: list[np.ndarray]) -> np.ndarray:
-    """Columns [n] as float32 [n, f]; what lies beyond its range becomes its end, which a model can still take."""
+    """Columns [n] as float32 [n, f]; what lies beyond its range becomes its end, not infinity."""
     limit = np.finfo(np.float32).max
     return np.clip(np.column_stack(numbers), -limit, limit).astype(np.float32)
 

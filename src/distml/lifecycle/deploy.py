@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -56,6 +57,7 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
 
     import ray  # isort: skip
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it tells of every step otherwise
     actor = monitor.start(config.name, config.monitor, NAMESPACE)
     baseline = orjson.loads(storage.read_bytes(f"{version.package}/baseline.json"))
     ray.get(actor.watch.remote(version.number, baseline))
@@ -75,7 +77,10 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
         logging_config={"log_level": "WARNING", "enable_access_log": False},
     )
     app = application(settings, config.serve.autoscaling.model_dump(), config.serve.num_cpus, wanted)
-    serve.run(app, name=config.name, route_prefix=config.route)
+    try:
+        serve.run(app, name=config.name, route_prefix=config.route)
+    except RuntimeError as error:  # how Serve says that an application didn't come up; the replica told why
+        raise _refusal(actor, version) or error from error
     _wait_until_serving(actor, version)
     return f"http://{config.serve.host}:{config.serve.port}{config.route}"
 
@@ -90,18 +95,42 @@ def _package_of(storage: Storage, name: str, number: int) -> dict[str, Any]:
     return {"version": number, "package": package}
 
 
-def _wait_until_serving(actor: Any, version: Version) -> None:
-    """Until every replica that spoke of the version serves it."""
+def _concerned(actor: Any, version: Version) -> list[dict[str, Any]]:
+    """What replicas told the monitor about a version."""
     import ray
 
+    replicas = ray.get(actor.report.remote())["replicas"].values()
+    return [replica for replica in replicas if replica["wanted"] == version.number]
+
+
+def _refusal(actor: Any, version: Version) -> DistmlError | None:
+    refused = [replica["error"] for replica in _concerned(actor, version) if replica["error"]]
+    if not refused:
+        return None
+    return DistmlError(
+        "a version loads and reproduces its golden rows before it serves",
+        received=refused[0],
+        where=version.label,
+        remedy="the version before goes on answering, if there is one",
+    )
+
+
+def _num_running(name: str) -> int:
+    from ray import serve
+
+    deployments = serve.status().applications[name].deployments.values()
+    return sum(deployment.replica_states.get("RUNNING", 0) for deployment in deployments)
+
+
+def _wait_until_serving(actor: Any, version: Version) -> None:
+    """Until every running replica serves the version."""
     deadline = time.monotonic() + _SWAP_TIMEOUT_S
     while time.monotonic() < deadline:
-        replicas = list(ray.get(actor.report.remote())["replicas"].values())
-        concerned = [replica for replica in replicas if replica["wanted"] == version.number]
-        refused = [replica["error"] for replica in concerned if replica["error"]]
-        if refused:
-            raise DistmlError(f"version {version.label} was refused by its replica", received=refused[0])
-        if concerned and all(replica["serving"] == version.number for replica in concerned):
+        refused = _refusal(actor, version)
+        if refused is not None:
+            raise refused
+        serving = [replica for replica in _concerned(actor, version) if replica["serving"] == version.number]
+        if len(serving) >= max(1, _num_running(version.name)):
             return
         time.sleep(_POLL_S)  # replicas speak to the monitor, which holds no connection to ask back on
     raise DistmlError(

@@ -58,7 +58,8 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
     with _state_folder() as state:
         os.environ.update(_settings(state))
         try:
-            _start_ray("local")
+            # Ray opens this folder to every user, so it lies within a private one.
+            _start_ray("local", include_dashboard=False, _temp_dir=str(state / "ray"))
             if signals is not None:
                 signals.install()
             yield state
@@ -71,8 +72,7 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
 @contextlib.contextmanager
 def connected(address: str, token_path: str) -> Iterator[None]:
     """This process as a second driver of a local cluster that another distml process holds."""
-    os.environ.update(_QUIET)
-    os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token_path})
+    os.environ.update({**_LOCAL, "RAY_AUTH_TOKEN_PATH": token_path})
     _start_ray(address)
     import ray
 
@@ -107,13 +107,13 @@ def max_concurrent_trials(config: SearchConfig) -> int:
     return max(1, fitting if chosen == "auto" else min(chosen, fitting))
 
 
-_QUIET = {
+_LOCAL = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    # Ray prints usage hints to stderr of the driver otherwise.
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # The node's address becomes 127.0.0.1, and then every Ray process binds loopback only. A second driver without
+    # it would wait for a node of another address for ever.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
 }
 
 
@@ -121,30 +121,14 @@ def _settings(state: Path) -> dict[str, str]:
     token = state / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))
-    settings = {
-        **_QUIET,
-        # The node's address becomes 127.0.0.1, and then every Ray process binds loopback only.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
-    }
+    settings = {**_LOCAL, "RAY_AUTH_TOKEN_PATH": str(token)}
     return settings | (haproxy.settings(state, _free_port()) if haproxy.is_available() else {})
 
 
-def _start_ray(address: str) -> None:
-    import logging
-
+def _start_ray(address: str, **options: Any) -> None:
     import ray
 
-    ray.init(
-        address=address,
-        namespace=NAMESPACE,
-        include_dashboard=False if address == "local" else None,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
-    for name in ("ray.data", "ray.serve", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR", **options)
 
 
 @contextlib.contextmanager

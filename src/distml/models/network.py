@@ -71,4 +71,4 @@ def scores(outputs: torch.Tensor, task: str) -> np.ndarray:
 
 def _as_tensor(array: np.ndarray) -> torch.Tensor:
     """An array as a tensor; torch warns of read-only ones, as an object store hands them out, so those are copied."""
-    return torch.from_numpy(np.require(array, requirements="CW"))
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))

@@ -16,7 +16,7 @@ import numpy as np
 
 from distml.summary import ColumnSummary, TableSummary
 
-MIN_EXPECTED = 5.0  # bins expected to hold fewer rows are pooled, as the chi-squared approximation asks
+MIN_EXPECTED = 5.0  # bins expected to hold fewer rows are pooled: the chi-squared approximation asks for as many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +90,10 @@ def _compare_column(
 ) -> tuple[float, float, tuple[str, ...], np.ndarray, np.ndarray]:
     names, expected, observed = _counts(baseline, live)
     n, m = expected.sum(), observed.sum()
-    shares = expected / n, observed / m
-    pooled = _pool(expected, observed)
-    psi = population_stability(*pooled) - (pooled.shape[1] - 1) * (1 / n + 1 / m)
-    return max(psi, 0.0), _homogeneity(*pooled), names, *shares
+    common, rest = _pool(expected, observed)
+    bins = np.column_stack([common, rest]) if rest.any() else common
+    psi = population_stability(*bins) - (bins.shape[1] - 1) * (1 / n + 1 / m)
+    return max(float(psi), 0.0), _p_value(common, rest), names, expected / n, observed / m
 
 
 def _counts(baseline: ColumnSummary, live: ColumnSummary) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -109,24 +109,41 @@ def _counts(baseline: ColumnSummary, live: ColumnSummary) -> tuple[tuple[str, ..
         )
     known, seen = baseline.categories or {}, live.categories or {}
     frequent = sorted(known, key=lambda value: (-known[value], value))[:50]
-    rest_known = sum(known.values()) - sum(known[value] for value in frequent)
-    rest_seen = sum(seen.values()) - sum(seen.get(value, 0) for value in frequent)
+    # A column without counts, one value or more than are counted, has only present and missing.
+    rest_known = baseline.present - sum(known[value] for value in frequent)
+    rest_seen = live.present - sum(seen.get(value, 0) for value in frequent)
     expected = [*(known[value] for value in frequent), rest_known, baseline.nulls]
     observed = [*(seen.get(value, 0) for value in frequent), rest_seen, live.nulls]
     return (*frequent, "other", "missing"), np.array(expected, float), np.array(observed, float)
 
 
-def _pool(expected: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Both counts with rare bins added up into one, float64 [2, b]; at least one bin.
+def _pool(expected: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both counts of the common bins, float64 [2, b], and of the rare ones added up, float64 [2].
 
     Rare is judged by the two together, so that a category which only live rows have is not thrown away.
     """
     both = np.stack([expected, observed])
-    total = both.sum(axis=0)
     smallest_share = both.sum(axis=1).min() / both.sum()
-    rare = total * smallest_share < MIN_EXPECTED
-    pooled = np.column_stack([both[:, ~rare], both[:, rare].sum(axis=1)])
-    return pooled[:, pooled.sum(axis=0) > 0]
+    rare = both.sum(axis=0) * smallest_share < MIN_EXPECTED
+    common, rest = both[:, ~rare], both[:, rare].sum(axis=1)
+    if rest.sum() * smallest_share >= MIN_EXPECTED:
+        return np.column_stack([common, rest]), np.zeros(2)
+    return common, rest
+
+
+def _p_value(common: np.ndarray, rest: np.ndarray) -> float:
+    """That of the common bins by chi-squared or, where less, that of the rare ones, twice the lesser (Bonferroni).
+
+    Chi-squared takes one value beyond the training rows' range for a miracle; the rare bins' p-value is the exact
+    chance, hypergeometric, that at least as many of their rows are live ones.
+    """
+    from scipy.stats import hypergeom
+
+    p_values = [_homogeneity(*common)] if common.shape[1] > 1 else []
+    if rest.any():
+        n, m = common.sum(axis=1) + rest
+        p_values.append(float(hypergeom.sf(rest[1] - 1, n + m, rest.sum(), m)))
+    return min(1.0, len(p_values) * min(p_values, default=1.0))
 
 
 def population_stability(expected: np.ndarray, observed: np.ndarray) -> float:
@@ -140,8 +157,6 @@ def _homogeneity(expected: np.ndarray, observed: np.ndarray) -> float:
     """p-value of Pearson's chi-squared test that both rows of counts come from one distribution."""
     from scipy.stats import chi2
 
-    if len(expected) < 2:
-        return 1.0
     both = np.stack([expected, observed])
     fitted = both.sum(axis=1, keepdims=True) * both.sum(axis=0) / both.sum()
     return float(chi2.sf(np.sum((both - fitted) ** 2 / fitted), len(expected) - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
@@ -115,27 +116,23 @@ class MemoryRegistry:
     """Implements `Registry` in memory, for notebooks and tests."""
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._versions: dict[str, list[Version]] = {}
         self._champions: dict[str, int] = {}
         self._audit: list[Decision] = []
 
     def register(self, name: str, *, package: str, package_id: str, run: str, metrics: Mapping[str, Any]) -> Version:
-        versions = self._versions.setdefault(name, [])
-        for version in versions:
-            if version.package_id == package_id:
-                return version
-        versions.append(
-            Version(
-                name=name,
-                number=len(versions) + 1,
-                package=package,
-                package_id=package_id,
-                run=run,
-                metrics=metrics,
+        with self._lock:
+            versions = self._versions.setdefault(name, [])
+            for version in versions:
+                if version.package_id == package_id:
+                    return version
+            version = Version(
+                name=name, number=len(versions) + 1, package=package, package_id=package_id, run=run, metrics=metrics
             )
-        )
-        self.record(Decision(name=name, version=len(versions), action="register"))
-        return versions[-1]
+            versions.append(version)
+            self.record(Decision(name=name, version=version.number, action="register", by=f"run {run}"))
+            return version
 
     def names(self) -> list[str]:
         return sorted(self._versions)
@@ -150,9 +147,10 @@ class MemoryRegistry:
     def promote(
         self, name: str, number: int, *, expected: int | None, reasons: tuple[str, ...] = (), by: str = ""
     ) -> None:
-        check_promotion(self, name, number, expected)
-        self._champions[name] = number
-        self.record(Decision(name=name, version=number, action="promote", reasons=reasons, by=by))
+        with self._lock:
+            check_promotion(self, name, number, expected)
+            self._champions[name] = number
+            self.record(Decision(name=name, version=number, action="promote", reasons=reasons, by=by))
 
     def record(self, decision: Decision) -> None:
         self._audit.append(decision)

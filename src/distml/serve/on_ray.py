@@ -47,6 +47,7 @@ class Replica:
         self._unsent: list[Window] = []
         self._id = f"{os.uname().nodename}-{os.getpid()}"
         _one_thread()
+        _bind_loopback()
         for work in (self._follow, self._flush):
             threading.Thread(target=work, daemon=True).start()
 
@@ -87,10 +88,10 @@ class Replica:
         try:
             self._load(config["version"], config["package"])
         except DistmlError as error:
+            self._tell(config["version"], str(error))
             good = config.get("last_good")
             if good is None:
                 raise
-            self._tell(config["version"], str(error))
             self._load(good["version"], good["package"])
 
     def _follow(self) -> None:
@@ -154,6 +155,14 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def _bind_loopback() -> None:
+    """Serve writes `[::]:0` into its code for the port on which other deployments would call this one; none does."""
+    from ray.serve._private import replica
+
+    add = replica.add_port_to_grpc_server
+    replica.add_port_to_grpc_server = lambda server, address: add(server, "127.0.0.1:0")
 
 
 def application(

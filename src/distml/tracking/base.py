@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,9 @@ class Tracker(Protocol):
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None: ...
 
-    def log_points(self, run: str, points: Sequence[Point]) -> None: ...
+    def log_points(self, run: str, points: Sequence[Point]) -> None:
+        """Adds points to the run's metrics; values that are not finite are left out."""
+        ...
 
     def log_artifacts(self, run: str, folder: Path, path: str) -> None:
         """Copies a local file or folder's content under the run's artifact path."""
@@ -54,7 +57,7 @@ class LoggedRun:
     status: RunStatus = "RUNNING"
     params: dict[str, Any] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
-    artifacts: dict[str, list[str]] = field(default_factory=dict)
+    artifacts: dict[str, list[str]] = field(default_factory=dict)  # artifact path -> files below it
 
 
 class MemoryTracker:
@@ -72,11 +75,12 @@ class MemoryTracker:
         self.runs[run].params.update(params)
 
     def log_points(self, run: str, points: Sequence[Point]) -> None:
-        self.runs[run].points.extend(points)
+        self.runs[run].points.extend(point for point in points if math.isfinite(point.value))
 
     def log_artifacts(self, run: str, folder: Path, path: str) -> None:
+        home = folder.parent if folder.is_file() else folder
         files = [folder] if folder.is_file() else [item for item in folder.rglob("*") if item.is_file()]
-        self.runs[run].artifacts.setdefault(path, []).extend(sorted(item.name for item in files))
+        self.runs[run].artifacts.setdefault(path, []).extend(sorted(str(item.relative_to(home)) for item in files))
 
     def set_tags(self, run: str, tags: Mapping[str, str]) -> None:
         self.runs[run].tags.update(tags)

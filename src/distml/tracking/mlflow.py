@@ -29,15 +29,15 @@ def embedded_uri(folder: str) -> str:
 
 @contextmanager
 def answering(uri: str) -> Iterator[None]:
-    """MLflow's errors as `StorageError`, with what to do about them."""
+    """MLflow's errors, and those of the disk below it, as `StorageError`, with what to do about them."""
     from mlflow.exceptions import MlflowException
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise StorageError(
             "the tracking server answers",
-            received=str(error).splitlines()[0][:200],
+            received=_without_password(str(error).partition("\n")[0])[:200],
             where=f"tracking.uri {_without_password(uri)}",
             remedy="start it, or set tracking.uri: null for a database under storage",
         ) from error
@@ -55,10 +55,10 @@ class MlflowTracker:
         _quiet()
         from mlflow.tracking import MlflowClient
 
-        if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self.uri = uri
         with answering(uri):
+            if uri.startswith("sqlite:///"):
+                Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             found = self.client.get_experiment_by_name(experiment)
             self._experiment = (
@@ -116,8 +116,8 @@ class MlflowTracker:
         self._open.clear()
 
 
-def _without_password(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def _quiet() -> None:

@@ -1,0 +1,88 @@
+"""What every tracker must do."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from distml.tracking import Point, Tracker
+from distml.tracking.base import LoggedRun
+
+
+class TrackerContract:
+    """A subclass has a fixture `tracker` and reads back what was logged."""
+
+    def read(self, tracker: Tracker, run: str) -> LoggedRun:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def run(self, tracker) -> str:
+        return tracker.start_run("a run")
+
+    def test_a_new_run_is_running_under_its_name(self, tracker):
+        logged = self.read(tracker, tracker.start_run("trial-0001", tags={"distml.trial": "1"}))
+        assert (logged.name, logged.parent, logged.status) == ("trial-0001", None, "RUNNING")
+        assert logged.tags == {"distml.trial": "1"}
+
+    def test_a_child_names_its_parent(self, tracker, run):
+        child = tracker.start_run("child", parent=run, tags={"a": "b"})
+        assert self.read(tracker, child).parent == run
+        assert self.read(tracker, child).tags == {"a": "b"}
+
+    def test_runs_of_one_name_are_apart(self, tracker, run):
+        other = tracker.start_run("a run")
+        tracker.log_params(other, {"lr": 0.1})
+        assert other != run
+        assert self.read(tracker, run).params == {}
+
+    def test_params_add_up(self, tracker, run):
+        tracker.log_params(run, {"lr": 0.1, "family": "mlp"})
+        tracker.log_params(run, {f"p{i}": i for i in range(150)})
+        params = self.read(tracker, run).params
+        assert len(params) == 152
+        assert (str(params["lr"]), params["family"], str(params["p149"])) == ("0.1", "mlp", "149")
+
+    @pytest.mark.parametrize("num_points", [0, 3, 1001])
+    def test_points_make_a_curve(self, tracker, run, num_points):
+        points = [Point("loss", 1 / step, step, 1_700_000_000_000 + step) for step in range(1, num_points + 1)]
+        tracker.log_points(run, points[:2])
+        tracker.log_points(run, points[2:])
+        assert self.read(tracker, run).points == points
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_points_that_are_not_finite_are_left_out(self, tracker, run, value):
+        points = [Point("loss", 0.5, 1, 10), Point("loss", value, 2, 20), Point("loss", 0.25, 3, 30)]
+        tracker.log_points(run, points)
+        assert self.read(tracker, run).points == [points[0], points[2]]
+
+    def test_tags_are_replaced(self, tracker, run):
+        tracker.set_tags(run, {"state": "running", "other": "kept"})
+        tracker.set_tags(run, {"state": "done"})
+        assert self.read(tracker, run).tags == {"state": "done", "other": "kept"}
+
+    def test_artifacts_are_copied_with_their_folders(self, tracker, run, tmp_path: Path):
+        (tmp_path / "members" / "0").mkdir(parents=True)
+        (tmp_path / "manifest.json").write_text("{}", "utf-8")
+        (tmp_path / "members" / "0" / "model.json").write_text("{}", "utf-8")
+        tracker.log_artifacts(run, tmp_path, "package")
+        tracker.log_artifacts(run, tmp_path / "manifest.json", "")
+        assert self.read(tracker, run).artifacts == {
+            "package": ["manifest.json", "members/0/model.json"],
+            "": ["manifest.json"],
+        }
+
+    @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+    def test_a_run_ends_as_told_and_closing_leaves_it_so(self, tracker, run, status):
+        tracker.end_run(run, status)
+        tracker.close()
+        assert self.read(tracker, run).status == status
+
+    def test_closing_kills_what_is_open(self, tracker, run):
+        child = tracker.start_run("child", parent=run)
+        tracker.end_run(run, "FINISHED")
+        tracker.close()
+        tracker.close()
+        assert self.read(tracker, child).status == "KILLED"
+        assert self.read(tracker, run).status == "FINISHED"

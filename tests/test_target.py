@@ -1,0 +1,109 @@
+import numpy as np
+import orjson
+import pyarrow as pa
+import pytest
+from tables import cleaner_of, data_config, summary_of
+
+from distml.errors import DataError
+from distml.target import ClassTarget, NumericTarget, Target, fit_target, target_from_dict, target_to_dict
+
+
+def fitted(values: pa.Array | list, task: str = "auto", **data) -> tuple[Target, np.ndarray]:
+    """The target of a raw column, and its rows encoded."""
+    values = values if isinstance(values, pa.Array) else pa.array(values)
+    table = pa.table({"x": list(range(len(values))), "y": values})
+    cleaner = cleaner_of(table, task=task, **data)
+    target = fit_target(cleaner.schema, summary_of(cleaner, table), data_config(task=task, **data))
+    return target, target.encode(cleaner.apply(table).table.column("y").chunk(0))
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "labels", "codes"),
+    [
+        (["no", "yes", "no"] * 2, "auto", ("no", "yes"), [0, 1, 0]),
+        ([1, 0, 1] * 2, "auto", (0, 1), [1, 0, 1]),
+        (["1", "0", "10"] * 2, "auto", (0, 1, 10), [1, 0, 2]),
+        ([1.0, 0.0, 1.0] * 2, "auto", (0, 1), [1, 0, 1]),
+        ([0.5, 2.0, 0.5] * 2, "binary", (0.5, 2.0), [0, 1, 0]),
+        (["0.5", "2.5", "0.5"] * 2, "binary", (0.5, 2.5), [0, 1, 0]),
+        ([True, False, True] * 2, "auto", (False, True), [1, 0, 1]),
+        (["True", "FALSE", "true"] * 2, "auto", (False, True), [1, 0, 1]),
+        (["01", "02", "01"] * 2, "auto", ("01", "02"), [0, 1, 0]),
+        (["01", "1", "2"] * 2, "auto", ("01", "1", "2"), [0, 1, 2]),
+        (["1.0", "0.0", "1.0"] * 2, "binary", ("0.0", "1.0"), [1, 0, 1]),
+    ],
+)
+def test_classes_keep_the_type_of_the_table(values, task, labels, codes):
+    target, encoded = fitted(values, task)
+    assert target == ClassTarget(labels=labels)
+    assert list(map(type, target.labels)) == list(map(type, labels))
+    assert (encoded[:3].tolist(), encoded.dtype) == (codes, np.int64)
+    assert target.num_outputs == len(labels)
+    assert target.task == ("binary" if len(labels) == 2 else "multiclass")
+
+
+@pytest.mark.parametrize(("positive", "labels"), [("a", ("b", "a")), ("b", ("a", "b"))])
+def test_the_positive_class_is_the_last(positive, labels):
+    assert fitted(["a", "b"] * 3, positive=positive)[0].labels == labels
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "labels"),
+    [([0, 1] * 3, 0, (1, 0)), ([0, 1] * 3, "0", (1, 0)), ([True, False] * 3, False, (True, False))],
+)
+def test_the_positive_class_is_named_by_type_or_text(values, positive, labels):
+    assert fitted(values, positive=positive)[0].labels == labels
+
+
+@pytest.mark.parametrize(
+    ("values", "data", "message"),
+    [
+        (["a"] * 4, {}, "at least two values; received only 'a'"),
+        (["a", "b", "c", "d"], {}, "repeats its classes; received 4 distinct values in 4 rows"),
+        (["a", "b", "c"] * 3, {"task": "binary"}, "binary target takes two values; received 3: 'a', 'b', 'c'"),
+        (["a", "b"] * 3, {"positive": "c"}, "names one of two classes; received 'c'"),
+        (["a", "b", "c"] * 3, {"positive": "a"}, "names one of two classes; received 'a'"),
+        ([1.5] * 4, {}, "at least two values; received 1.5"),
+        ([0.1] * 3, {}, "at least two values; received 0.1"),
+        (pa.array([None] * 4, pa.float64()), {"task": "regression"}, "at least two values"),
+    ],
+)
+def test_a_target_that_cannot_be_learned_is_refused(values, data, message):
+    with pytest.raises(DataError, match=message) as caught:
+        fitted(values, **data)
+    assert caught.value.where == "column y"
+
+
+def test_numbers_are_standardised_and_come_back():
+    target, encoded = fitted([1.5, 2.5, 4.5, 7.5], "regression")
+    assert target == NumericTarget(mean=4.0, scale=pytest.approx(np.sqrt(5.25)))
+    assert (target.task, target.num_outputs) == ("regression", 1)
+    assert encoded.dtype == np.float32
+    assert (encoded.mean(), encoded.std()) == pytest.approx((0, 1), abs=1e-6)
+    np.testing.assert_allclose(target.decode(encoded), [1.5, 2.5, 4.5, 7.5], rtol=1e-6)
+
+
+def test_decoding_is_in_double_precision():
+    assert NumericTarget(mean=1e9, scale=1.0).decode(np.array([0.5], np.float32)).tolist() == [1e9 + 0.5]
+
+
+def test_a_class_that_fitting_never_saw_is_refused():
+    with pytest.raises(DataError, match="classes that training saw") as caught:
+        ClassTarget(labels=("a", "b")).encode(pa.array(["a", "c", "d"]))
+    error = caught.value
+    assert (error.received, error.where, error.remedy) == ("'c'", "row 1", "classes: 'a', 'b'")
+
+
+def test_no_rows_are_encoded_as_none():
+    assert ClassTarget(labels=("a", "b")).encode(pa.array([], pa.string())).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [ClassTarget(labels=("a", "b")), ClassTarget(labels=(0, 1, 2)), ClassTarget(labels=(False, True)),
+     ClassTarget(labels=(0.5, 1.5)), NumericTarget(mean=0.1, scale=1 / 3)],
+)  # fmt: skip
+def test_round_trips_through_json(target):
+    copy = target_from_dict(orjson.loads(orjson.dumps(target_to_dict(target))))
+    assert copy == target
+    assert list(map(type, getattr(copy, "labels", ()))) == list(map(type, getattr(target, "labels", ())))
