@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import cleaner_of, column_cleaner, raw_table
 
 from distml.clean import MAX_EXAMPLES, Finding, RowCleaner, as_text, merge_findings
 from distml.config import CleanConfig, SourceConfig
 from distml.errors import DataError
 from distml.schema import Column, Schema
+from tables import cleaner_of, column_cleaner, raw_table
 
 NAN, INF = float("nan"), float("inf")
 

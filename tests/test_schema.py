@@ -4,10 +4,10 @@ from decimal import Decimal
 import orjson
 import pyarrow as pa
 import pytest
-from tables import data_config, raw_table
 
 from distml.errors import DataError
 from distml.schema import Column, Schema, infer_schema
+from tables import data_config, raw_table
 
 NAN = float("nan")
 

@@ -2,10 +2,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
-from tables import cleaner_of, data_config, summary_of
 
 from distml.errors import DataError
 from distml.target import ClassTarget, NumericTarget, Target, fit_target, target_from_dict, target_to_dict
+from tables import cleaner_of, data_config, summary_of
 
 
 def fitted(values: pa.Array | list, task: str = "auto", **data) -> tuple[Target, np.ndarray]:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -131,6 +131,12 @@ class Storage:
             self._fs.delete_dir(path)
         elif kind == pyarrow.fs.FileType.File:
             self._fs.delete_file(path)
+
+    def delete_if_empty(self, key: str = "") -> None:
+        """Removes a local folder (the root without a key) that holds nothing."""
+        if self.is_local:
+            with suppress(OSError):  # not empty, or not there
+                os.rmdir(self._path(key))
 
     @contextmanager
     def new_folder(self, key: str) -> Iterator[Path]:

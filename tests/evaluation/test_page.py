@@ -75,8 +75,10 @@ def report(**changes):
 
 def test_shows_what_the_run_came_to():
     text = " ".join(Page(render(report())).texts)
-    for shown in ("adult-20260101-120000-ab12", "Not promoted", "version 3", "roc_auc 0.7 must be at least 0.8",
-                  "16,281", "0.9123", "dummy", "too few rows", "exact repeats", "30.0 s", "a training loss"):  # fmt: skip
+    for shown in (
+        "adult-20260101-120000-ab12", "Not promoted", "version 3", "roc_auc 0.7 must be at least 0.8", "16,281",
+        "0.9123", "dummy", "too few rows", "exact repeats", "30.0 s", "a training loss",
+    ):  # fmt: skip
         assert shown in text
 
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from packages import package_of, table_of
-from problems import TASKS
 
 from distml.errors import DataError
 from distml.evaluation import Evaluation, evaluate, slice_metrics
 from distml.evaluation.report import MIN_SLICE_ROWS, one_row_latency_ms
 from distml.metrics import METRICS, score_all
 from distml.predictor import Predictor
+from packages import package_of, table_of
+from problems import TASKS
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import chi2_contingency
+from scipy.stats import chi2_contingency, hypergeom
 
 from distml.monitor.drift import (
     DriftReport,
@@ -272,10 +272,11 @@ def test_the_test_of_homogeneity_is_scipys(expected, observed):
     [
         ([100, 100], [100, 100], [[100, 100], [100, 100]], [0, 0]),
         ([100, 0], [100, 0], [[100], [100]], [0, 0]),
-        ([100, 5, 0], [100, 5, 0], [[100, 5], [100, 5]], [0, 0]),  # five are expected of each
-        ([100, 5, 0], [100, 4, 0], [[100], [100]], [5, 4]),
-        ([100, 3, 3], [100, 2, 2], [[100, 6], [100, 4]], [0, 0]),  # together they are common
-        ([1000, 0], [80, 20], [[1000], [80]], [0, 20]),  # 20 in 1,100 rows, so 1.8 in 100
+        ([100, 6], [106, 0], [[100, 6], [106, 0]], [0, 0]),
+        ([100, 4], [100, 50], [[100], [100]], [4, 50]),  # however many live rows there are
+        ([100, 3, 3], [100, 2, 1], [[100, 6], [100, 3]], [0, 0]),  # together they are common
+        ([1000, 49], [100, 0], [[1000], [100]], [49, 0]),  # 4.7 of 100 live rows
+        ([40, 4], [4000, 400], [[40], [4000]], [4, 400]),  # a baseline that is smaller than the window
         ([3], [2], [[], []], [3, 2]),
     ],
 )
@@ -295,6 +296,7 @@ def test_rare_bins_are_pooled(expected, observed, common, rest):
         # None of two rows live is no surprise, whatever the odds.
         ([[4998], [200]], [2, 0], 1.0),
         ([[], []], [3, 2], 1.0),
+        ([[6, 6], [0, 0]], [0, 6], hypergeom.pmf(6, 18, 6, 6)),  # no live row among the common bins
     ],
 )
 def test_p_values(common, rest, p):

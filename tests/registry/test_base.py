@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from contracts.registry import RegistryContract
 
+from contracts.registry import RegistryContract
 from distml.errors import NotFoundError
 from distml.registry import Decision, MemoryRegistry
 from distml.registry.base import resolve

@@ -1,8 +1,8 @@
 from datetime import datetime
 
 import pytest
-from contracts.registry import RegistryContract, at_once, register
 
+from contracts.registry import RegistryContract, at_once, register
 from distml.errors import StorageError
 from distml.registry import StoreRegistry
 from distml.storage import Storage

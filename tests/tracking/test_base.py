@@ -1,6 +1,6 @@
 import pytest
-from contracts.tracker import TrackerContract
 
+from contracts.tracker import TrackerContract
 from distml.tracking import MemoryTracker
 
 

@@ -2,8 +2,8 @@ import socket
 from collections import defaultdict
 
 import pytest
-from contracts.tracker import TrackerContract
 
+from contracts.tracker import TrackerContract
 from distml.errors import StorageError
 from distml.tracking import Point
 from distml.tracking.base import LoggedRun

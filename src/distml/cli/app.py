@@ -32,13 +32,12 @@ def main() -> None:
         code = app(standalone_mode=False) or 0  # typer answers with the code of a typer.Exit
     except KeyboardInterrupt:
         code = 130
-        # All is stopped; an interrupted ray.init can crash Python's own way out.
-        sys.stderr.flush()
-        os._exit(code)
     except typer.Abort:
         code = 1
     except Exception as error:  # noqa: BLE001 - the last resort: nothing leaves a command as a stack trace
         code = fail(error)
     sys.stdout.flush()
     sys.stderr.flush()
-    sys.exit(code)
+    # Everything is closed by now. Python's own way out can abort in the C++ threads of the libraries: in pyarrow's
+    # when it is busy elsewhere, in Ray's after an interrupted start.
+    os._exit(code)

@@ -48,6 +48,7 @@ def run(
 def validate(config: Config, overrides: Overrides = [], json: Json = False) -> None:  # noqa: B006
     """Config and data, no training: every finding with its column, count and example rows."""
     begin(json)
+    import tempfile
     from dataclasses import asdict
 
     from distml.config import load_config
@@ -56,9 +57,8 @@ def validate(config: Config, overrides: Overrides = [], json: Json = False) -> N
     from distml.storage import Storage
 
     loaded = load_config(config, overrides)
-    storage = Storage(loaded.storage)
-    storage.check_writable()
-    prepared = prepare_table(loaded, storage, LocalEngine())
+    with tempfile.TemporaryDirectory(prefix="distml-") as folder:
+        prepared = prepare_table(loaded, Storage(folder), LocalEngine())
     document = {
         "name": loaded.name,
         "task": prepared.target.task,
@@ -107,18 +107,20 @@ def _run(config: Path, overrides: list[str], engine: str, until: Stage, *, deplo
 
     from distml.config import load_config
     from distml.errors import ConfigError
-    from distml.lifecycle.on_ray import Signals
+    from distml.lifecycle.deploy import check_port
+    from distml.lifecycle.on_ray import Signals, local_cluster
+    from distml.lifecycle.run import preflight
 
     loaded = load_config(config, overrides)
     if engine not in ("ray", "local"):
         raise ConfigError("an engine is ray or local", received=engine, where="--engine")
     if engine == "local" and deploy:
         raise ConfigError("--deploy needs Ray", received="--engine local", remedy="leave --engine out")
+    preflight(loaded)  # before a cluster is started for a config that will be refused
+    if deploy:
+        check_port(loaded)
     signals = Signals()
     signals.install()
-    # Imported after the cluster's settings: some of them are read when Ray is imported.
-    from distml.lifecycle.on_ray import local_cluster
-
     try:
         with local_cluster(signals) if engine == "ray" else contextlib.nullcontext() as state:
             outcome = _stages(loaded, engine, until)

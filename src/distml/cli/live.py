@@ -210,7 +210,7 @@ def status(
 
     home = Storage(storage)
     registry = StoreRegistry(home)
-    document = []
+    document: list[dict[str, Any]] = []
     for known in [name] if name else registry.names():
         champion = registry.champion(known)
         running = LiveRecord(home, known).read()

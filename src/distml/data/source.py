@@ -197,10 +197,7 @@ def _read_parquet(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
     with _filesystem(source).open_input_file(fragment.path) as stream:
         try:
             file = pq.ParquetFile(stream)
-            if not fragment.row_groups:
-                yield file.schema_arrow.empty_table()
-                return
-            for batch in file.iter_batches(batch_size=1 << 18, row_groups=list(fragment.row_groups)):
+            for batch in file.iter_batches(batch_size=1 << 18, row_groups=list(fragment.row_groups or ())):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError("a Parquet file is whole", received=str(error), where=fragment.path) from error

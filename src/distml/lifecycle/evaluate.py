@@ -38,14 +38,15 @@ class Evaluated:
 
 def evaluate_package(config: RunConfig, prepared: Prepared, trained: Trained, storage: Storage) -> Evaluated:
     """Runs the stage, or reads its result."""
-    columns = tuple(dict.fromkeys((*config.data.roles.group, *config.evaluate.slices)))
-    _check_slices(columns, prepared)
+    columns = slice_columns(config, prepared)
     key = content_hash(trained.key, trained.package_id, columns)
     value, _ = once(storage, f"evaluated/{key}", lambda: _evaluate(prepared, trained, storage, columns))
     return Evaluated(**value)
 
 
-def _check_slices(columns: tuple[str, ...], prepared: Prepared) -> None:
+def slice_columns(config: RunConfig, prepared: Prepared) -> tuple[str, ...]:
+    """The columns to break metrics down by; `DataError` for one that isn't kept."""
+    columns = tuple(dict.fromkeys((*config.data.roles.group, *config.evaluate.slices)))
     for column in columns:
         if column not in prepared.schema or prepared.schema[column].role == "excluded":
             raise DataError(
@@ -53,6 +54,7 @@ def _check_slices(columns: tuple[str, ...], prepared: Prepared) -> None:
                 received=column,
                 remedy=f"one of {', '.join(known.name for known in prepared.schema.kept)}",
             )
+    return columns
 
 
 def _evaluate(prepared: Prepared, trained: Trained, storage: Storage, columns: tuple[str, ...]) -> dict[str, Any]:

@@ -10,9 +10,19 @@ from typing import Any, Protocol
 
 from distml.errors import DistmlError
 from distml.metrics import Metric
-from distml.tracking import Point, Tracker
+from distml.tracking import Point, RunStatus, Tracker
 from distml.training import EpochResult
 from distml.tune import Candidate, TrialRecord
+from distml.tune.objective import TrialState
+
+
+# MLflow has no status for a pruned trial; the tag `distml.state` tells it from a finished one.
+_STATUS: dict[TrialState, RunStatus] = {
+    "finished": "FINISHED",
+    "pruned": "FINISHED",
+    "failed": "FAILED",
+    "stopped": "KILLED",
+}
 
 
 class Reporter(Protocol):
@@ -102,8 +112,7 @@ class Journal:
         if record.reason:
             tags["distml.reason"] = record.reason
         self._tracker.set_tags(run, tags)
-        status = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
-        self._tracker.end_run(run, status[record.state])  # type: ignore[arg-type]
+        self._tracker.end_run(run, _STATUS[record.state])
 
     def _points(self, epoch: EpochResult, now: int) -> list[Point]:
         values: dict[str, Any] = {

@@ -31,7 +31,7 @@ from distml.data.passes import (
 )
 from distml.data.source import fingerprint, list_fragments, read_head
 from distml.data.split import SPLITS, Split, SplitPlan, plan_split
-from distml.errors import DataError
+from distml.errors import DataError, DistmlError
 from distml.features import FeaturePipeline, Recipe, fit_features
 from distml.models import FAMILIES
 from distml.schema import Schema, infer_schema
@@ -144,13 +144,31 @@ def wanted_recipes(config: RunConfig) -> tuple[Recipe, ...]:
 def prepare(config: RunConfig, storage: Storage, engine: Engine) -> Prepared:
     """Runs the stage, or reads its result when the same inputs were prepared before.
 
-    Raises `DataError` for a table that breaks a rule of the config.
+    Raises `DataError` for a table that breaks a rule of the config; nothing half-written is left then.
     """
     key = prepare_key(config)
     prefix = f"prepared/{key}"
     if storage.exists(f"{prefix}/result.json"):
         return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
-    cleaner = _fit_cleaner(config)
+    try:
+        return _prepare(config, storage, engine, key, prefix)
+    except DistmlError:
+        storage.delete(prefix)
+        raise
+
+
+def check_source(config: RunConfig) -> RowCleaner:
+    """The schema from the source's first rows, and the cleaner that enforces it: what can be said without a pass.
+
+    Raises `DataError` for a table that isn't there, is empty, or lacks a column that the config names.
+    """
+    for source in _tables(config).values():
+        list_fragments(source)
+    return _fit_cleaner(config)
+
+
+def _prepare(config: RunConfig, storage: Storage, engine: Engine, key: str, prefix: str) -> Prepared:
+    cleaner = check_source(config)
     ingested = _ingest(config, storage, engine, prefix, cleaner)
     parts = [part for found in ingested for part in found.parts]
     findings = [finding for found in ingested for finding in found.findings]

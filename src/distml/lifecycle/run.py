@@ -11,18 +11,19 @@ from typing import Any, Literal
 
 from distml.config import RunConfig
 from distml.data.engine import Engine, LocalEngine
-from distml.errors import DistmlError
 from distml.evaluation import Verdict
 from distml.evaluation.page import render
-from distml.lifecycle.evaluate import Evaluated, evaluate_package, judge_package
+from distml.lifecycle.evaluate import Evaluated, evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent
-from distml.lifecycle.prepare import Prepared, prepare
+from distml.lifecycle.prepare import Prepared, check_source, prepare
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, in_units, search
 from distml.lifecycle.train import Trained, train
+from distml.metrics import metric_for
 from distml.registry import Decision, Registry, StoreRegistry, Version
 from distml.storage import Storage
 from distml.tracking import Point, Tracker
+from distml.tune import SearchSpace
 
 Stage = Literal["prepare", "tune", "train", "evaluate", "gate"]
 STAGES: tuple[Stage, ...] = ("prepare", "tune", "train", "evaluate", "gate")
@@ -96,35 +97,61 @@ class RunResult:
 
 
 def run(config: RunConfig, resources: Resources, *, until: Stage = "gate") -> RunResult:
-    """Runs the stages up to `until`. An interrupt or an error is noted in the run's record and raised on."""
-    storage = Storage(config.storage)
-    storage.check_writable()
+    """Runs the stages up to `until`. How a run ended, an interrupt or an error too, stands in its record."""
+    storage = preflight(config)
+    with RunRecord.start(storage, config) as record:
+        result = RunResult(run=record.run, config=config, storage=storage, seconds=record.value["seconds"])
+        with _timed(record, resources.reporter, "prepare") as note:
+            result.prepared = prepared = prepare(config, storage, resources.engine)
+            check_choices(config, prepared)
+            counts = ", ".join(f"{count:,} {split}" for split, count in prepared.num_rows.items())
+            note(prepared.key, f"{counts} rows")
+        with _tracked(config, resources, storage, result) as tracker:
+            _stages(config, resources, tracker, storage, record, result, until)
+        record.write(state="finished", result=result.to_dict())
+        return result
+
+
+@contextmanager
+def _tracked(config: RunConfig, resources: Resources, storage: Storage, result: RunResult) -> Iterator[Tracker]:
+    """The run in the tracker, its status the way that the block ended."""
     tracker = resources.tracker or open_tracker(config, storage)
-    record = RunRecord.start(storage, config)
-    result = RunResult(run=record.run, config=config, storage=storage, seconds=record.value["seconds"])
     status: Literal["FINISHED", "FAILED", "KILLED"] = "FAILED"
     try:
         result.tracking_run = tracker.start_run(
-            record.run, tags={"distml.run": record.run, "distml.model": config.name}
+            result.run, tags={"distml.run": result.run, "distml.model": config.name}
         )
         tracker.log_params(result.tracking_run, _flat(config.to_dict()))
-        _stages(config, resources, tracker, storage, record, result, until)
-        record.write(state="finished", result=result.to_dict())
+        yield tracker
         status = "FINISHED"
-        return result
-    except DistmlError as error:
-        record.write(state="failed", error=error.to_dict())
-        raise
     except KeyboardInterrupt:
-        record.write(state="interrupted")
         status = "KILLED"
         raise
     finally:
         if result.tracking_run is not None:
             tracker.end_run(result.tracking_run, status)
         tracker.close()
-        if record.value["state"] == "running":
-            record.write(state="failed")
+
+
+def preflight(config: RunConfig) -> Storage:
+    """What can be refused in a second, before a cluster starts or anything is written.
+
+    Raises `UsageError` for a table that can't be read or storage that can't be written.
+    """
+    check_source(config)
+    storage = Storage(config.storage)
+    storage.check_writable()
+    return storage
+
+
+def check_choices(config: RunConfig, prepared: Prepared) -> None:
+    """Raises `UsageError` for what the config asks of the table now known: metrics, gates, slices, spaces."""
+    task = prepared.target.task
+    metric_for(config.search.metric, task)
+    for name in config.gates.metrics:
+        metric_for(name, task, where=f"gates.{name}")
+    SearchSpace.of(config.model.families, config.search.space)
+    slice_columns(config, prepared)
 
 
 def _stages(
@@ -137,13 +164,9 @@ def _stages(
     def wanted(stage: Stage) -> bool:
         return STAGES.index(stage) <= STAGES.index(until)
 
-    with _timed(record, reporter, "prepare") as note:
-        result.prepared = prepared = prepare(config, storage, resources.engine)
-        rows = prepared.num_rows
-        note(
-            prepared.key,
-            f"{rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test rows",
-        )
+    prepared = result.prepared
+    assert prepared is not None
+
     if wanted("tune"):
         with _timed(record, reporter, "tune") as note:
             result.searched = searched = _tune(config, resources, tracker, result, prepared, storage)
@@ -192,8 +215,6 @@ def _tune(
     prepared: Prepared,
     storage: Storage,
 ) -> Searched:
-    from distml.metrics import metric_for
-
     assert result.tracking_run is not None
     metric = metric_for(config.search.metric, prepared.target.task)
     journal = Journal(tracker, result.tracking_run, metric, resources.reporter, config.search.num_samples)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from distml.config import RunConfig
-from distml.errors import NotFoundError
+from distml.errors import DistmlError, NotFoundError, UsageError, root_cause
 from distml.storage import Storage
 
 
@@ -29,6 +29,24 @@ class RunRecord:
         record = cls(storage, value)
         record.write()
         return record
+
+    def __enter__(self) -> RunRecord:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Notes how the run ended, if it wasn't well; a run that was refused before anything was made leaves none."""
+        if error is None:
+            return
+        cause = root_cause(error)
+        if isinstance(cause, UsageError) and not self.value["stages"]:
+            self.storage.delete(f"runs/{self.run}")
+            for key in ("runs", "prepared", ""):
+                self.storage.delete_if_empty(key)
+        elif isinstance(error, KeyboardInterrupt):
+            self.write(state="interrupted")
+        else:
+            told = cause.to_dict() if isinstance(cause, DistmlError) else {"type": type(cause).__name__}
+            self.write(state="failed", error=told)
 
     @property
     def run(self) -> str:

@@ -120,13 +120,14 @@ def _counts(baseline: ColumnSummary, live: ColumnSummary) -> tuple[tuple[str, ..
 def _pool(expected: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both counts of the common bins, float64 [2, b], and of the rare ones added up, float64 [2].
 
-    Rare is judged by the two together, so that a category which only live rows have is not thrown away.
+    Rare is judged by the baseline alone, as bins chosen by what is compared in them would bias the test. A category
+    which only live rows have is among the rare ones.
     """
     both = np.stack([expected, observed])
-    smallest_share = both.sum(axis=1).min() / both.sum()
-    rare = both.sum(axis=0) * smallest_share < MIN_EXPECTED
+    scale = min(1.0, observed.sum() / expected.sum())
+    rare = expected * scale < MIN_EXPECTED
     common, rest = both[:, ~rare], both[:, rare].sum(axis=1)
-    if rest.sum() * smallest_share >= MIN_EXPECTED:
+    if rest[0] * scale >= MIN_EXPECTED:
         return np.column_stack([common, rest]), np.zeros(2)
     return common, rest
 
@@ -139,11 +140,12 @@ def _p_value(common: np.ndarray, rest: np.ndarray) -> float:
     """
     from scipy.stats import hypergeom
 
-    p_values = [_homogeneity(*common)] if common.shape[1] > 1 else []
+    comparable = common.shape[1] > 1 and common.sum(axis=1).all()
+    p_values = [_homogeneity(*common)] if comparable else []
     if rest.any():
         n, m = common.sum(axis=1) + rest
         p_values.append(float(hypergeom.sf(rest[1] - 1, n + m, rest.sum(), m)))
-    return min(1.0, len(p_values) * min(p_values, default=1.0))
+    return min(1.0, len(p_values) * min(p_values)) if p_values else 1.0
 
 
 def population_stability(expected: np.ndarray, observed: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""`Monitor`: merges what replicas send and compares each full window with the package's baseline. Knows nothing of Ray."""
+"""`Monitor`: merges what replicas send and compares each full window with the baseline. It knows nothing of Ray."""
 
 from __future__ import annotations
 

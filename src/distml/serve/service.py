@@ -1,4 +1,4 @@
-"""`Service`: what a replica does with a request, without Ray or HTTP libraries. Validate, predict, note for the monitor.
+"""`Service`: what a replica does with a request, without Ray or HTTP: validate, predict, note for the monitor.
 
 The version that answers is one reference, swapped as a whole: a request sees the old version or the new one.
 """
@@ -73,7 +73,8 @@ class Service:
         self.limits = limits or Limits()
         self._live: _Live | None = None
         self._lock = threading.Lock()
-        self._closing: list[_Live] = []  # no longer noted in, but for requests that were under way
+        self._retired: list[_Live] = []  # swapped out since the last take_windows
+        self._closing: list[_Live] = []  # taken aside by the last take_windows
 
     @property
     def version(self) -> int | None:
@@ -85,7 +86,7 @@ class Service:
         with self._lock:
             previous, self._live = self._live, _Live(number, predictor, _Seen())
             if previous is not None:
-                self._closing.append(previous)
+                self._retired.append(previous)
 
     def take_windows(self) -> list[Window]:
         """What was served up to the last call but one, a window per version; empty ones are left out.
@@ -93,7 +94,7 @@ class Service:
         What is taken aside by one call is summarised by the next, when no request under way can add to it.
         """
         with self._lock:
-            closed, self._closing = self._closing, []
+            closed, self._closing, self._retired = self._closing, self._retired, []
             if self._live is not None:
                 self._closing.append(self._live)
                 self._live = _Live(self._live.number, self._live.predictor, _Seen())

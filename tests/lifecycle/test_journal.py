@@ -1,0 +1,174 @@
+import math
+
+import pytest
+
+from distml.errors import StorageError
+from distml.lifecycle.journal import Journal
+from distml.metrics import METRICS
+from distml.tracking import MemoryTracker
+from distml.training import EpochResult
+from distml.tune import Candidate, TrialRecord, local
+from distml.tune.halving import Halving
+from searches import AUC, Heard, data_of, objective_of, repeatable, study_of
+
+
+class Failing(MemoryTracker):
+    """Answers so many calls, then is away."""
+
+    def __init__(self, num_answered):
+        super().__init__()
+        self.num_left = num_answered
+        self.num_refused = 0
+
+    def answer(self):
+        self.num_left -= 1
+        if self.num_left < 0:
+            self.num_refused += 1
+            raise StorageError("the tracking server answers", received="nothing")
+
+    def start_run(self, *args, **kwargs):
+        self.answer()
+        return super().start_run(*args, **kwargs)
+
+    def log_params(self, *args):
+        self.answer()
+        super().log_params(*args)
+
+    def log_points(self, *args):
+        self.answer()
+        super().log_points(*args)
+
+    def set_tags(self, *args):
+        self.answer()
+        super().set_tags(*args)
+
+    def end_run(self, *args):
+        self.answer()
+        super().end_run(*args)
+
+
+class Told:
+    """Implements `Reporter`: remembers."""
+
+    def __init__(self):
+        self.stages, self.trials = [], []
+
+    def stage(self, name, note):
+        self.stages.append((name, note))
+
+    def trial(self, record, best, num_done, num_samples):
+        self.trials.append((record.number, best, num_done, num_samples))
+
+
+def journal(tracker=None, metric=AUC, reporter=None):
+    tracker = tracker or MemoryTracker()
+    return Journal(tracker, "parent", metric, reporter or Told(), 5), tracker
+
+
+def candidate(number=1):
+    return Candidate(number=number, family="mlp", params={"lr": 0.1, "width": 8})
+
+
+def epoch(number, loss=0.5, score=0.7):
+    return EpochResult(
+        epoch=number, train_loss=loss, score=score, best_score=score, best_epoch=number, seconds=float(number)
+    )
+
+
+def record(number=1, state="finished", score=0.7, reason=None):
+    return TrialRecord(number=number, family="mlp", params={}, state=state, score=score, reason=reason)
+
+
+def test_a_trial_is_a_run_below_its_parent():
+    written, tracker = journal()
+    written.on_start(candidate(7))
+    written.on_epochs(7, [epoch(1), epoch(2, loss=0.25, score=0.8)])
+    written.on_end(record(7))
+    written.close()
+    (run,) = tracker.runs.values()
+    assert (run.name, run.parent, run.status) == ("trial-0007-mlp", "parent", "FINISHED")
+    assert run.tags == {"distml.trial": "7", "distml.family": "mlp", "distml.state": "finished"}
+    assert run.params == {"family": "mlp", "lr": 0.1, "width": 8}
+    assert [(point.metric, point.step, point.value) for point in run.points] == [
+        ("train_loss", 1, 0.5), ("validation_roc_auc", 1, 0.7), ("train_loss", 2, 0.25), ("validation_roc_auc", 2, 0.8),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("finished", "FINISHED"), ("pruned", "FINISHED"), ("failed", "FAILED"), ("stopped", "KILLED")]
+)
+def test_how_a_trial_ended_is_its_status_and_a_tag(state, status):
+    written, tracker = journal()
+    written.on_start(candidate())
+    written.on_end(record(state=state, reason="diverged" if state == "failed" else None))
+    written.close()
+    (run,) = tracker.runs.values()
+    assert run.status == status
+    assert run.tags["distml.state"] == state
+    assert run.tags.get("distml.reason") == ("diverged" if state == "failed" else None)
+
+
+def test_what_is_unknown_is_not_logged():
+    written, tracker = journal()
+    written.on_start(candidate())
+    written.on_epochs(1, [epoch(1, loss=math.nan, score=0.7), epoch(2, loss=0.5, score=None)])
+    written.close()
+    (run,) = tracker.runs.values()
+    assert [(point.metric, point.step) for point in run.points] == [("validation_roc_auc", 1), ("train_loss", 2)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "bests"), [("roc_auc", [None, 0.5, 0.5, 0.5, 0.7]), ("rmse", [None, 0.5, 0.5, 0.3, 0.3])]
+)
+def test_the_reporter_hears_of_each_end_and_the_best_so_far(metric, bests):
+    told = Told()
+    written, _ = journal(metric=METRICS[metric], reporter=told)
+    ends = [record(1, "failed", None), record(2, "finished", 0.5), record(3, "pruned", 0.1), record(4, "stopped", 0.3),
+            record(5, "finished", 0.7)]  # fmt: skip
+    for end in ends:
+        written.on_start(candidate(end.number))
+        written.on_end(end)
+    written.close()
+    assert told.trials == [(i, best, i, 5) for i, best in enumerate(bests, start=1)]
+    assert told.stages == []
+
+
+@pytest.mark.parametrize("num_answered", [0, 1, 2, 3, 4])
+def test_after_an_error_nothing_more_is_written(num_answered):
+    told = Told()
+    written, tracker = journal(Failing(num_answered), reporter=told)
+    for number in (1, 2):
+        written.on_start(candidate(number))
+        written.on_epochs(number, [epoch(1)])
+        written.on_end(record(number))
+    written.close()
+    assert tracker.num_refused == 1
+    assert isinstance(written.error, StorageError)
+    assert len(told.trials) == 2
+    assert [name for name, _ in told.stages] == ["tune"]
+    assert told.stages[0][1].startswith("trials are no longer logged since: the tracking server answers")
+
+
+def test_a_search_goes_on_without_its_tracker():
+    def searched(listener):
+        halving = Halving(AUC, max_epochs=14, lag=4)
+        return local.search(study_of(num_samples=5), objective_of(), data_of(), halving, listener)
+
+    tracker = Failing(6)
+    written, _ = journal(tracker)
+    records = searched(written)
+    written.close()
+    assert written.error is not None
+    assert repeatable(records) == repeatable(searched(Heard()))
+    assert [record.number for record in records] == [1, 2, 3, 4, 5]
+
+
+def test_all_is_written_when_it_is_closed():
+    written, tracker = journal()
+    written.on_start(candidate())
+    for number in range(1, 501):
+        written.on_epochs(1, [epoch(number)])
+    written.close()
+    (run,) = tracker.runs.values()
+    assert [point.step for point in run.points if point.metric == "train_loss"] == list(range(1, 501))
+    assert written.error is None

@@ -1,0 +1,80 @@
+import re
+
+import pytest
+
+from distml.config import RunConfig
+from distml.errors import NotFoundError, StorageError
+from distml.lifecycle.runs import RunRecord, list_runs, read_run
+from distml.storage import Storage
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return Storage(tmp_path)
+
+
+def config(name="churn"):
+    return RunConfig(name=name, data={"source": {"uri": "table.csv"}, "target": "y"})
+
+
+def run_of(storage, started_at, name="churn"):
+    """A record that says when its run started."""
+    record = RunRecord.start(storage, config(name))
+    record.write(started_at=started_at)
+    return record.run
+
+
+def test_a_run_is_recorded_as_it_starts(storage):
+    record = RunRecord.start(storage, config())
+    assert re.fullmatch(r"churn-\d{8}-\d{6}-[0-9a-f]{4}", record.run)
+    read = read_run(storage, record.run)
+    assert read["state"] == "running"
+    assert RunConfig.model_validate(read["config"]) == config()
+    assert (read["stages"], read["seconds"]) == ({}, {})
+
+
+def test_every_change_is_written(storage):
+    record = RunRecord.start(storage, config())
+    record.stage("prepare", "0123", 1.23456)
+    assert read_run(storage, record.run)["stages"] == {"prepare": "0123"}
+    assert read_run(storage, record.run)["seconds"] == {"prepare": 1.235}
+    record.write(state="finished", result={"version": 1})
+    read = read_run(storage, record.run)
+    assert (read["state"], read["result"], read["stages"]) == ("finished", {"version": 1}, {"prepare": "0123"})
+
+
+def test_a_runs_files_lie_beside_its_record(storage):
+    record = RunRecord.start(storage, config())
+    assert record.key("report.html") == f"runs/{record.run}/report.html"
+
+
+def test_runs_are_listed_oldest_first(storage):
+    second = run_of(storage, "2026-01-02T00:00:00+00:00")
+    third = run_of(storage, "2026-01-03T00:00:00+00:00", name="bikes")
+    first = run_of(storage, "2026-01-01T00:00:00+00:00")
+    assert [record["run"] for record in list_runs(storage)] == [first, second, third]
+    assert [record["run"] for record in list_runs(storage, "churn")] == [first, second]
+    assert list_runs(storage, "nothing") == []
+
+
+def test_a_folder_without_a_record_is_no_run(storage):
+    storage.write_bytes("runs/half/report.html", b"")
+    assert list_runs(storage) == []
+
+
+def test_no_runs_at_all(storage):
+    assert list_runs(storage) == []
+    with pytest.raises(NotFoundError, match="newest runs: none"):
+        read_run(storage, "churn-1")
+
+
+def test_an_unknown_run_lists_the_newest(storage):
+    runs = [run_of(storage, f"2026-01-0{day}T00:00:00+00:00") for day in range(1, 8)]
+    with pytest.raises(NotFoundError, match="received churn-9") as caught:
+        read_run(storage, "churn-9")
+    assert caught.value.remedy.startswith(f"newest runs: {', '.join(runs[-5:])};")
+
+
+def test_a_run_is_not_read_from_outside(storage):
+    with pytest.raises(StorageError):
+        read_run(storage, "../../secret")
