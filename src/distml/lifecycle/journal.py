@@ -108,7 +108,7 @@ class Journal:
 
     def _end(self, record: TrialRecord) -> None:
         run = self._runs[record.number]
-        tags = {"distml.state": record.state}
+        tags: dict[str, str] = {"distml.state": record.state}
         if record.reason:
             tags["distml.reason"] = record.reason
         self._tracker.set_tags(run, tags)
