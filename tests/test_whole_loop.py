@@ -103,8 +103,8 @@ def test_mlflow_has_the_run_its_trials_and_the_champion(result: dict[str, Any], 
 def test_a_thousand_rows_are_predicted_alike_on_every_path(result: dict[str, Any], home: Path) -> None:
     """Batch scoring in this process and over Ray Data, the predictor, and HTTP: equal to 1e-6."""
     import distml as package
-    from distml.data.source import read_head
     from distml.config import SourceConfig
+    from distml.data.source import read_head
 
     table = read_head(SourceConfig(uri="sklearn:digits"), 1000)
     pyarrow.csv.write_csv(table, home / "rows.csv")

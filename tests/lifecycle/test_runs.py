@@ -3,7 +3,7 @@ import re
 import pytest
 
 from distml.config import RunConfig
-from distml.errors import NotFoundError, StorageError
+from distml.errors import DataError, NotFoundError, StorageError, TrainingError
 from distml.lifecycle.runs import RunRecord, list_runs, read_run
 from distml.storage import Storage
 
@@ -41,6 +41,40 @@ def test_every_change_is_written(storage):
     record.write(state="finished", result={"version": 1})
     read = read_run(storage, record.run)
     assert (read["state"], read["result"], read["stages"]) == ("finished", {"version": 1}, {"prepare": "0123"})
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "told"),
+    [
+        (TrainingError("a loss is a number"), "failed", {"type": "TrainingError", "rule": "a loss is a number"}),
+        (ValueError("secret"), "failed", {"type": "ValueError"}),
+        (KeyboardInterrupt(), "interrupted", None),
+    ],
+)
+def test_a_run_that_ends_badly_says_how(storage, error, state, told):
+    with pytest.raises(type(error)), RunRecord.start(storage, config()) as record:
+        raise error
+    read = read_run(storage, record.run)
+    assert read["state"] == state
+    known = {key: value for key, value in read["error"].items() if value is not None} if "error" in read else None
+    assert known == told
+
+
+def test_a_run_that_ends_well_is_left_as_it_was_written(storage):
+    with RunRecord.start(storage, config()) as record:
+        record.write(state="finished")
+    assert read_run(storage, record.run)["state"] == "finished"
+
+
+@pytest.mark.parametrize("stages", [{}, {"prepare": "0123"}])
+def test_a_run_refused_before_its_first_stage_leaves_nothing(tmp_path, stages):
+    storage = Storage(tmp_path / "store")
+    with pytest.raises(DataError), RunRecord.start(storage, config()) as record:
+        for name, key in stages.items():
+            record.stage(name, key, 1.0)
+        raise DataError("a table has at least one row")
+    assert [run["state"] for run in list_runs(storage)] == (["failed"] if stages else [])
+    assert (tmp_path / "store").exists() is bool(stages)
 
 
 def test_a_runs_files_lie_beside_its_record(storage):
