@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from distml.config import RunConfig, load_config
 
 if TYPE_CHECKING:
-    from distml.lifecycle.run import RunResult, Stage
+    from distml.lifecycle.result import RunResult
+    from distml.lifecycle.run import Stage
     from distml.predictor import Predictor
 
 

@@ -69,9 +69,10 @@ def test_a_run_that_ends_well_is_left_as_it_was_written(storage):
 @pytest.mark.parametrize("stages", [{}, {"prepare": "0123"}])
 def test_a_run_refused_before_its_first_stage_leaves_nothing(tmp_path, stages):
     storage = Storage(tmp_path / "store")
-    with pytest.raises(DataError), RunRecord.start(storage, config()) as record:
-        for name, key in stages.items():
-            record.stage(name, key, 1.0)
+    record = RunRecord.start(storage, config())
+    for name, key in stages.items():
+        record.stage(name, key, 1.0)
+    with pytest.raises(DataError), record:
         raise DataError("a table has at least one row")
     assert [run["state"] for run in list_runs(storage)] == (["failed"] if stages else [])
     assert (tmp_path / "store").exists() is bool(stages)

@@ -11,7 +11,8 @@ from distml.cli.options import DEFAULT_STORAGE, Config, Engine, Json, Overrides,
 from distml.cli.output import Lines, begin, result, say, table
 
 if TYPE_CHECKING:
-    from distml.lifecycle.run import RunResult, Stage
+    from distml.lifecycle.result import RunResult
+    from distml.lifecycle.run import Stage
 
 
 def register(app: typer.Typer) -> None:

@@ -15,7 +15,6 @@ from distml.training import EpochResult
 from distml.tune import Candidate, TrialRecord
 from distml.tune.objective import TrialState
 
-
 # MLflow has no status for a pruned trial; the tag `distml.state` tells it from a finished one.
 _STATUS: dict[TrialState, RunStatus] = {
     "finished": "FINISHED",

@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from distml.config import RunConfig
 from distml.data.engine import Engine, LocalEngine
-from distml.evaluation import Verdict
-from distml.evaluation.page import render
-from distml.lifecycle.evaluate import Evaluated, evaluate_package, judge_package, slice_columns
+from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent
 from distml.lifecycle.prepare import Prepared, check_source, prepare
+from distml.lifecycle.publish import publish
+from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, in_units, search
-from distml.lifecycle.train import Trained, train
+from distml.lifecycle.train import train
 from distml.metrics import metric_for
-from distml.registry import Decision, Registry, StoreRegistry, Version
+from distml.registry import Decision, Registry, StoreRegistry
 from distml.storage import Storage
-from distml.tracking import Point, Tracker
+from distml.tracking import Tracker
 from distml.tune import SearchSpace
 
 Stage = Literal["prepare", "tune", "train", "evaluate", "gate"]
@@ -47,53 +46,6 @@ def cluster_resources(config: RunConfig, reporter: Reporter | None = None) -> Re
     return Resources(
         engine=RayEngine(), max_concurrent=max_concurrent_trials(config.search), reporter=reporter or Silent()
     )
-
-
-@dataclass(kw_only=True)
-class RunResult:
-    """What a run came to; stages that were not run are None."""
-
-    run: str
-    config: RunConfig
-    storage: Storage
-    seconds: dict[str, float]
-    prepared: Prepared | None = None
-    searched: Searched | None = None
-    trained: Trained | None = None
-    evaluated: Evaluated | None = None
-    verdict: Verdict | None = None
-    version: Version | None = None
-    tracking_run: str | None = None
-    report: str | None = None
-    endpoint: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The document that `distml run --json` prints."""
-        searched, trained, evaluated = self.searched, self.trained, self.evaluated
-        return {
-            "run": self.run,
-            "name": self.config.name,
-            "version": self.version.number if self.version else None,
-            "verdict": self.verdict.to_dict() if self.verdict else None,
-            "metrics": {
-                "test": evaluated.metrics if evaluated else None,
-                "validation": trained.validation if trained else None,
-            },
-            "baselines": evaluated.baselines if evaluated else None,
-            "best": self._best() if searched else None,
-            "trials": searched.counts() if searched else None,
-            "seconds": self.seconds,
-            "package": self.storage.uri(trained.package) if trained else None,
-            "report": self.report,
-            "tracking_run": self.tracking_run,
-            "endpoint": self.endpoint,
-        }
-
-    def _best(self) -> dict[str, Any]:
-        assert self.searched is not None and self.prepared is not None
-        best = self.searched.best
-        score = in_units(self.searched.metric, self.prepared.target, best.score)
-        return {"trial": best.number, "family": best.family, "params": best.params, "validation_score": score}
 
 
 def run(config: RunConfig, resources: Resources, *, until: Stage = "gate") -> RunResult:
@@ -188,7 +140,7 @@ def _stages(
             outcome = "promoted" if result.verdict.promoted else "refused"
             note(trained.key, f"{result.version.label} {outcome}: {result.verdict.reasons[0]}")
     if result.evaluated is not None:
-        _publish(result, tracker, record)
+        publish(result, tracker, record)
 
 
 @contextmanager
@@ -253,67 +205,6 @@ def _gate(result: RunResult, registry: Registry) -> None:
         expected = champion.number if champion else None
         registry.promote(config.name, version.number, expected=expected, reasons=verdict.reasons, by=by)
     result.verdict, result.version = verdict, version
-
-
-def _publish(result: RunResult, tracker: Tracker, record: RunRecord) -> None:
-    """The report in storage; report, metrics and package in the tracker; the version mirrored."""
-    assert result.evaluated and result.trained and result.tracking_run
-    page = render(report_values(result)).encode()
-    result.storage.write_bytes(record.key("report.html"), page)
-    result.report = result.storage.uri(record.key("report.html"))
-    now = int(time.time() * 1000)
-    metrics = {f"test_{name}": value for name, value in result.evaluated.metrics.items()}
-    metrics |= {f"validation_{name}": value for name, value in result.trained.validation.items()}
-    tracker.log_points(result.tracking_run, [Point(name, value, 0, now) for name, value in metrics.items()])
-    with result.storage.local_folder(f"runs/{result.run}") as folder:
-        tracker.log_artifacts(result.tracking_run, Path(folder) / "report.html", "")
-    with result.storage.local_folder(result.trained.package) as folder:
-        tracker.log_artifacts(result.tracking_run, Path(folder), "package")
-    if result.version is not None and result.verdict is not None:
-        tags = {"distml.version": str(result.version.number), "distml.promoted": str(result.verdict.promoted)}
-        tracker.set_tags(result.tracking_run, tags)
-        _mirror(result, tracker)
-
-
-def _mirror(result: RunResult, tracker: Tracker) -> None:
-    """The version and its alias in MLflow's registry, where MLflow is the tracker."""
-    client = getattr(tracker, "client", None)
-    if client is None:
-        return
-    from distml.registry.mlflow import MlflowMirror
-
-    assert result.version and result.verdict and result.tracking_run
-    mirror = MlflowMirror(client)
-    mirror.register(result.version, f"runs:/{result.tracking_run}/package", result.tracking_run)
-    mirror.alias(result.version, "champion" if result.verdict.promoted else "challenger")
-
-
-def report_values(result: RunResult) -> dict[str, Any]:
-    """What the report page shows."""
-    assert result.prepared and result.searched and result.trained and result.evaluated
-    prepared, searched = result.prepared, result.searched
-    verdict = result.verdict or Verdict(promoted=False, reasons=("the gate was not asked",))
-    records = [
-        {**record.to_dict(), "score": in_units(searched.metric, prepared.target, record.score)}
-        for record in searched.records
-    ]
-    return {
-        **result.to_dict(),
-        "task": prepared.target.task,
-        "target": prepared.schema.target.name,
-        "seed": result.config.seed,
-        "num_rows": prepared.num_rows,
-        "verdict": verdict.to_dict(),
-        "slices": result.evaluated.slices,
-        "latency_p99_ms": result.evaluated.latency_p99_ms,
-        "metric": searched.metric.name,
-        "sign": searched.metric.sign,
-        "families": result.config.model.families,
-        "records": records,
-        "findings": [asdict(finding) for finding in prepared.findings],
-        "lineage": {"source": result.config.data.source.uri, "prepared": prepared.key, "searched": searched.key,
-                    "package": result.trained.package_id},
-    }  # fmt: skip
 
 
 def open_tracker(config: RunConfig, storage: Storage) -> Tracker:

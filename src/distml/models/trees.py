@@ -13,6 +13,7 @@ from distml.storage import dump_json
 
 MODEL = "model.txt"
 ROUNDS_PER_EPOCH = 20
+_FEW_ROWS = 1_000
 
 _DEFAULTS: dict[str, Any] = {
     "lr": 0.05,
@@ -84,7 +85,9 @@ class TreeModel:
         k = self.spec.input.num_outputs
         if not len(batch):
             return np.empty(0) if self.spec.task == "regression" else np.empty((0, k))
-        raw = self.booster.predict(matrix(batch), num_threads=self._num_threads)
+        # Waking threads for a few rows takes longer than predicting them.
+        num_threads = self._num_threads if len(batch) > _FEW_ROWS else 1
+        raw = self.booster.predict(matrix(batch), num_threads=num_threads)
         return np.column_stack([1 - raw, raw]) if self.spec.task == "binary" else np.asarray(raw)
 
     def save(self, folder: Path) -> None:

@@ -1,0 +1,62 @@
+"""`RunResult`: what a run came to, filled stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from distml.config import RunConfig
+from distml.evaluation import Verdict
+from distml.lifecycle.evaluate import Evaluated
+from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.search import Searched, in_units
+from distml.lifecycle.train import Trained
+from distml.registry import Version
+from distml.storage import Storage
+
+
+@dataclass(kw_only=True)
+class RunResult:
+    """What a run came to; stages that were not run are None."""
+
+    run: str
+    config: RunConfig
+    storage: Storage
+    seconds: dict[str, float]
+    prepared: Prepared | None = None
+    searched: Searched | None = None
+    trained: Trained | None = None
+    evaluated: Evaluated | None = None
+    verdict: Verdict | None = None
+    version: Version | None = None
+    tracking_run: str | None = None
+    report: str | None = None
+    endpoint: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `distml run --json` prints."""
+        searched, trained, evaluated = self.searched, self.trained, self.evaluated
+        return {
+            "run": self.run,
+            "name": self.config.name,
+            "version": self.version.number if self.version else None,
+            "verdict": self.verdict.to_dict() if self.verdict else None,
+            "metrics": {
+                "test": evaluated.metrics if evaluated else None,
+                "validation": trained.validation if trained else None,
+            },
+            "baselines": evaluated.baselines if evaluated else None,
+            "best": self._best() if searched else None,
+            "trials": searched.counts() if searched else None,
+            "seconds": self.seconds,
+            "package": self.storage.uri(trained.package) if trained else None,
+            "report": self.report,
+            "tracking_run": self.tracking_run,
+            "endpoint": self.endpoint,
+        }
+
+    def _best(self) -> dict[str, Any]:
+        assert self.searched is not None and self.prepared is not None
+        best = self.searched.best
+        score = in_units(self.searched.metric, self.prepared.target, best.score)
+        return {"trial": best.number, "family": best.family, "params": best.params, "validation_score": score}
