@@ -238,7 +238,7 @@ def test_every_value_falls_into_one_bin(values):
 
 @pytest.mark.parametrize(
     ("quantiles", "edges"),
-    [([0, 1, 2], [0, 1, 2]), ([0, 0, 1, 1], [0, 1]), ([3, 3], None), ([np.nan, np.nan], None), ([np.nan, 1, 2], [1, 2]),
+    [([0, 1, 2], [0, 1, 2]), ([0, 0, 1, 1], [0, 1]), ([3, 3], [3, np.nextafter(3, 4)]), ([np.nan, np.nan], None), ([np.nan, 1, 2], [1, 2]),
      ([-np.inf, 0, 1], [0, 1]), ([], None)],
 )  # fmt: skip
 def test_decile_edges(quantiles, edges):

@@ -166,8 +166,11 @@ def test_the_baseline_of_predictions_has_deciles():
     assert (score.bins[0], score.bins[-1]) == (0, 0)
 
 
-@pytest.mark.parametrize("values", [[], [2.0, 2.0]], ids=["none", "all alike"])
-def test_a_baseline_without_deciles_has_no_bins(values):
-    summary = summarise_predictions(numbers(values))
+def test_a_baseline_without_predictions_has_no_bins():
+    summary = summarise_predictions(numbers([]))
     assert summary.columns["score"].bins is None
-    assert summary.count == len(values)
+    assert summary.count == 0
+
+
+def test_a_baseline_of_one_score_has_a_bin_of_its_own_for_it():
+    assert summarise_predictions(numbers([2.0, 2.0])).columns["score"].bins.tolist() == [0, 2, 0]

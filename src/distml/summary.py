@@ -244,9 +244,14 @@ def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def decile_edges(quantiles: np.ndarray) -> np.ndarray | None:
-    """Distinct, finite histogram edges from quantiles; None when there are fewer than two."""
+    """Distinct, finite histogram edges from quantiles; None without any.
+
+    A single value gets a bin of its own width, so that others are seen beside it.
+    """
     edges = np.unique(quantiles[np.isfinite(quantiles)])
-    return edges if len(edges) >= 2 else None
+    if len(edges) == 1:
+        return np.array([edges[0], np.nextafter(edges[0], np.inf)])
+    return edges if len(edges) else None
 
 
 def _empty_bins(edges: np.ndarray | None) -> np.ndarray | None:

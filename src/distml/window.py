@@ -68,7 +68,8 @@ class Window:
         )
 
     def latency_ms(self, q: float) -> float | None:
-        """An upper bound of a latency quantile in milliseconds; None without requests."""
+        """The upper end of the bucket that a latency quantile (q above 0) lies in, in milliseconds, at most 5,000;
+        None without requests."""
         total = self.latency.sum()
         if not total:
             return None

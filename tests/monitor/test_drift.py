@@ -162,7 +162,11 @@ def test_a_column_of_one_value_has_not_drifted(baseline):
     report = window(baseline)
     (found,) = [column for column in report.columns if column.column == "constant"]
     assert (found.psi, found.p_value, found.drifted) == (0, 1, False)
-    assert (found.bins, found.expected, found.observed) == (("other", "missing"), (1, 0), (1, 0))
+    assert (found.bins[1], found.expected, found.observed) == ("7", (0, 1, 0, 0), (0, 1, 0, 0))
+
+
+def test_a_column_of_one_value_that_takes_another_has_drifted(baseline):
+    assert window(baseline, constant=lambda n, rng: pa.array(np.full(n, 7.5))).drifted == ["constant"]
 
 
 def test_a_column_of_one_value_that_goes_missing_has_drifted(baseline):

@@ -106,3 +106,23 @@ def test_errors_say_where_they_were_found(overrides, where):
     with pytest.raises(ConfigError) as caught:
         SearchSpace.of(("linear",), {"linear": overrides})
     assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"num_blocks": {"uniform": [1, 3]}}, "whole number"),
+        ({"num_blocks": {"choice": [1, 2.5]}}, "whole number"),
+        ({"width": "wide"}, "whole number"),
+        ({"lr": {"choice": ["fast"]}}, "a number"),
+        ({"lr": True}, "a number"),
+    ],
+)
+def test_a_distribution_gives_values_of_the_parameters_kind(params, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        SearchSpace.of(("mlp",), {"mlp": params})
+    assert caught.value.where == f"search.space.mlp.{next(iter(params))}"
+
+
+def test_whole_numbers_do_for_a_fraction():
+    assert SearchSpace.of(("mlp",), {"mlp": {"dropout": 0, "lr": {"choice": [1]}}})

@@ -286,7 +286,7 @@ class GatesConfig(BaseModel):
 
     significance: float | None = Field(
         0.05,
-        gt=0,
+        ge=0.005,  # 300 resamples can't tell smaller ones apart
         lt=1,
         description="a champion is replaced only if P(no better), by paired bootstrap, is below this",
     )

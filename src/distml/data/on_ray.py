@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import ray
@@ -32,17 +33,15 @@ class RayEngine:
 
         _quiet()
         # The function and the items travel once, not with every task.
-        shared = ray.put((function, list(items)))
+        shared = ray.put((partial(_attempt, function), list(items)))
 
         def apply(row: dict[str, Any]) -> dict[str, Any]:
-            call, all_items = ray.get(shared)
-            outcome: Any
             try:
-                outcome = call(all_items[row["id"]])
-            except DistmlError as error:
-                # As a value: raised here it would reach the driver as the text of Ray's frames.
-                outcome = error
-            return {"index": row["id"], "outcome": ray.cloudpickle.dumps(outcome)}
+                attempt, all_items = ray.get(shared)
+            except ray.exceptions.RaySystemError as error:
+                # Left as it is, Ray would run the task again for ever.
+                raise ImportError(f"install on every node what this one can't load: {error}") from None
+            return {"index": row["id"], "outcome": ray.cloudpickle.dumps(attempt(all_items[row["id"]]))}
 
         dataset = ray.data.range(len(items), override_num_blocks=len(items)).map(apply, num_cpus=cpu, num_gpus=gpu)
         rows = sorted(dataset.take_all(), key=lambda row: row["index"])
@@ -51,6 +50,14 @@ class RayEngine:
             if isinstance(outcome, DistmlError):
                 raise outcome
         return outcomes
+
+
+def _attempt(function: Callable[[Item], Result], item: Item) -> Result | DistmlError:
+    """The function's result, or its error as a value: raised, it would reach the driver as the text of Ray's frames."""
+    try:
+        return function(item)
+    except DistmlError as error:
+        return error
 
 
 def _quiet() -> None:

@@ -94,10 +94,11 @@ def _compare(metric: Metric, gate: GateConfig, comparison: Comparison, note: Any
     old = metric(comparison.target, comparison.champion)
     gain = metric.sign * (new - old)
     least = gate.min_absolute_change or 0.0
+    wanted = f"better by {least:g} than" if least else "no worse than"
     note(
-        bool(gain >= least and (gain > 0 or least == 0)),
-        f"{metric.name} {new:.6g} must be better than the {old:.6g} of champion {comparison.champion_label} by at "
-        f"least {least:g} on the {len(comparison.target)} rows that neither was fitted on",
+        bool(gain >= least),
+        f"{metric.name} {new:.6g} must be {wanted} the {old:.6g} of champion {comparison.champion_label} on the "
+        f"{len(comparison.target)} rows that neither was fitted on",
     )
 
 

@@ -60,7 +60,7 @@ class Journal:
         self._runs: dict[int, str] = {}
         self._best: float | None = None
         self._num_done = 0
-        self.error: DistmlError | None = None
+        self.error: Exception | None = None
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="distml-journal", daemon=True)
         self._thread.start()
@@ -93,7 +93,7 @@ class Journal:
             if self.error is None:
                 try:
                     call()
-                except DistmlError as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on and the end tells of it
                     self.error = error
 
     def _start(self, candidate: Candidate) -> None:

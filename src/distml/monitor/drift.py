@@ -100,7 +100,7 @@ def _counts(baseline: ColumnSummary, live: ColumnSummary) -> tuple[tuple[str, ..
     """Bin names, and counts of both summaries with missing values as the last bin."""
     if baseline.is_number and baseline.bins is not None and live.bins is not None and baseline.edges is not None:
         edges = [f"{edge:.6g}" for edge in baseline.edges]
-        within = [f"{low} to {high}" for low, high in pairwise(edges)]
+        within = [low if low == high else f"{low} to {high}" for low, high in pairwise(edges)]
         names = (f"below {edges[0]}", *within, f"above {edges[-1]}", "missing")
         return (
             names,

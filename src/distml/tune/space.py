@@ -65,12 +65,29 @@ class SearchSpace:
             spaces[name] = {
                 key: parse_distribution(value, f"search.space.{name}.{key}") for key, value in written.items()
             }
+            for key, distribution in spaces[name].items():
+                _check_kind(distribution, family.defaults[key], f"search.space.{name}.{key}")
         return cls(spaces)
 
     def defaults(self, family: str) -> dict[str, Any]:
         """The family's known-good values, those that lie in the space."""
         known = FAMILIES[family].defaults
         return {key: known[key] for key, distribution in self.families[family].items() if known[key] in distribution}
+
+
+def _check_kind(distribution: Distribution, default: Any, where: str) -> None:
+    """Raises `ConfigError` where a distribution gives other values than the parameter takes, as its default shows."""
+    wanted = "a whole number" if isinstance(default, int) else "a number"
+    if isinstance(distribution, Range):
+        fits = distribution.integer or not isinstance(default, int)
+        received: Any = "a range of fractions"
+    else:
+        values = distribution.options if isinstance(distribution, Choice) else (distribution.value,)
+        wrong = [value for value in values if not _is_number(value) or isinstance(default, int) > isinstance(value, int)]
+        fits, received = not wrong, wrong[:1]
+    if not fits:
+        remedy = "write {int: [low, high]}" if isinstance(distribution, Range) else None
+        raise ConfigError(f"this parameter is {wanted}", received=received, where=where, remedy=remedy)
 
 
 def parse_distribution(value: Any, where: str) -> Distribution:
