@@ -13,8 +13,16 @@ from distml.config import CleanConfig, DataConfig, SourceConfig
 from distml.config.sections import FeaturesConfig
 from distml.features import FeaturePipeline, Recipe, fit_features
 from distml.hashing import row_hashes
+from distml.metrics import metric_for
+from distml.models import FAMILIES, ModelSpec
+from distml.package import Baseline, Member, ModelPackage
+from distml.postprocess import Postprocess
+from distml.predictor import with_golden
 from distml.schema import Column, Schema, infer_schema
 from distml.summary import TableSummary
+from distml.target import fit_target
+from distml.training import FitSettings, fit
+from distml.window import summarise_predictions
 
 
 def raw_table(n: int = 200, seed: int = 0) -> pa.Table:
@@ -76,3 +84,34 @@ def pipeline_of(
     cleaner = cleaner_of(table, **data)
     config = FeaturesConfig.model_validate(features or {})
     return fit_features(recipe, cleaner, summary_of(cleaner, table), config).pipeline
+
+
+def package_of(family: str, target: str = "y", *, clean: dict[str, Any] | None = None, **data: Any) -> ModelPackage:
+    """A package fitted on the raw table, with golden rows; `y` makes it binary, `value` a regression."""
+    config = data_config(target, **data)
+    table = raw_table()
+    cleaner = cleaner_of(table, clean, target=target, **data)
+    summary = summary_of(cleaner, table)
+    fitted_target = fit_target(cleaner.schema, summary, config)
+    pipeline = fit_features(FAMILIES[family].recipe, cleaner, summary, FeaturesConfig()).pipeline
+    cleaned = cleaner.apply(table).table
+    spec = ModelSpec(
+        family=family,
+        params=FAMILIES[family].complete({}),
+        input=pipeline.input_spec(fitted_target.num_outputs),
+        task=fitted_target.task,
+    )
+    metric = metric_for("auto", fitted_target.task)
+    model = fit(spec, pipeline.encode(cleaned, target=fitted_target), None, metric, FitSettings(max_epochs=5)).model
+    postprocess = Postprocess(weights=(1.0,), target=fitted_target)
+    prediction = postprocess([model.predict(pipeline.encode(cleaned))])
+    package = ModelPackage(
+        name="demo",
+        schema=cleaner.schema,
+        members=(Member(model=model, pipeline=pipeline),),
+        postprocess=postprocess,
+        baseline=Baseline(inputs=summary, predictions=summarise_predictions(prediction)),
+        metrics={"validation": {metric.name: 0.75}},
+        lineage={"seed": 0, "num_rows": {"train": 200}},
+    )
+    return with_golden(package, cleaned)

@@ -32,8 +32,8 @@ def run(config: RunConfig | str | Path, *, until: Stage = "gate", engine: Litera
         return run_stages(chosen, cluster_resources(chosen), until=until)
     from distml.lifecycle.on_ray import local_cluster
 
-    with local_cluster():
-        return run_stages(chosen, cluster_resources(chosen), until=until)
+    with local_cluster() as state:
+        return run_stages(chosen, cluster_resources(chosen, scratch=state), until=until)
 
 
 def load(reference: str, storage: str | None = None) -> Predictor:

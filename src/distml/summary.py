@@ -120,9 +120,8 @@ class ColumnSummary:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; the distinct count stands for its sketch."""
+        """JSON-ready, without the distinct sketch, which fitting alone needs."""
         known: dict[str, Any] = {"kind": self.kind, "count": self.count, "nulls": self.nulls}
-        known["distinct"] = self.distinct
         if self.is_number:
             known |= {"mean": self.mean, "m2": self.m2, "min": self.min, "max": self.max}
             if self.edges is not None and self.bins is not None:
@@ -133,8 +132,8 @@ class ColumnSummary:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> ColumnSummary:
-        """The inverse of `to_dict`, but for the distinct sketch, which starts empty."""
-        rest = {key: item for key, item in value.items() if key not in ("distinct", "edges", "bins")}
+        """The inverse of `to_dict`; the distinct sketch starts empty."""
+        rest = {key: item for key, item in value.items() if key not in ("edges", "bins")}
         if "edges" in value:
             rest |= {"edges": np.asarray(value["edges"], float), "bins": np.asarray(value["bins"], np.int64)}
         return cls(**rest)

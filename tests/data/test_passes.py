@@ -150,14 +150,16 @@ def tasks(storage, tmp_path) -> list[PartTask]:
     """A source of two files and a test table, with two source rows left out."""
     cleaner = cleaner_of(raw_table())
     parts = []
-    for name, raw in {"a": raw_table(60), "b": raw_table(40, seed=1), "t": raw_table(30, seed=2)}.items():
-        source = write_csv(tmp_path / f"{name}.csv", raw)
-        prefixed = Ingest(
-            storage=storage, prefix=name, table="test" if name == "t" else "source", source=source, cleaner=cleaner,
-            stratify=True,
-        )  # fmt: skip
-        parts += prefixed(list_fragments(source)[0]).parts
-    return [PartTask(part=part, dropped=np.array([3, 5]) if part.key.startswith("a") else NOTHING) for part in parts]
+    (tmp_path / "source").mkdir()
+    write_csv(tmp_path / "source" / "a.csv", raw_table(60))
+    write_csv(tmp_path / "source" / "b.csv", raw_table(40, seed=1))
+    write_csv(tmp_path / "test.csv", raw_table(30, seed=2))
+    for table, name in {"source": "source", "test": "test.csv"}.items():
+        source = SourceConfig(uri=str(tmp_path / name))
+        ingest = Ingest(storage=storage, prefix="p", table=table, source=source, cleaner=cleaner, stratify=True)
+        parts += [part for fragment in list_fragments(source) for part in ingest(fragment).parts]
+    dropped = [np.array([3, 5]), NOTHING, NOTHING]
+    return [PartTask(part=part, dropped=rows) for part, rows in zip(parts, dropped, strict=True)]
 
 
 @pytest.fixture

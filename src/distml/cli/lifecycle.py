@@ -124,7 +124,7 @@ def _run(config: Path, overrides: list[str], engine: str, until: Stage, *, deplo
     signals.install()
     try:
         with local_cluster(signals) if engine == "ray" else contextlib.nullcontext() as state:
-            outcome = _stages(loaded, engine, until)
+            outcome = _stages(loaded, engine, until, state)
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             if deploy and promoted and outcome.version is not None and state is not None:
                 from distml.cli.live import hold
@@ -138,12 +138,12 @@ def _run(config: Path, overrides: list[str], engine: str, until: Stage, *, deplo
         raise
 
 
-def _stages(config: Any, engine: str, until: Stage) -> RunResult:
+def _stages(config: Any, engine: str, until: Stage, scratch: Path | None) -> RunResult:
     from distml.lifecycle.run import Resources, cluster_resources
     from distml.lifecycle.run import run as run_stages
 
     reporter = Lines()
-    resources = cluster_resources(config, reporter) if engine == "ray" else Resources(reporter=reporter)
+    resources = cluster_resources(config, reporter, scratch) if engine == "ray" else Resources(reporter=reporter)
     return run_stages(config, resources, until=until)
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from distml.errors import DistmlError
 from distml.metrics import Metric
 from distml.tracking import Point, RunStatus, Tracker
 from distml.training import EpochResult

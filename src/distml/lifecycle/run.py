@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from distml.config import RunConfig
@@ -34,17 +35,23 @@ class Resources:
 
     engine: Engine = field(default_factory=LocalEngine)
     max_concurrent: int | None = None
+    scratch: Path | None = None  # a folder for files that end with the run; None: the system's
     tracker: Tracker | None = None
     reporter: Reporter = field(default_factory=Silent)
 
 
-def cluster_resources(config: RunConfig, reporter: Reporter | None = None) -> Resources:
+def cluster_resources(
+    config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None
+) -> Resources:
     """Everything on the Ray cluster that this process is connected to."""
     from distml.data.on_ray import RayEngine
     from distml.lifecycle.on_ray import max_concurrent_trials
 
     return Resources(
-        engine=RayEngine(), max_concurrent=max_concurrent_trials(config.search), reporter=reporter or Silent()
+        engine=RayEngine(),
+        max_concurrent=max_concurrent_trials(config.search),
+        scratch=scratch,
+        reporter=reporter or Silent(),
     )
 
 
@@ -171,7 +178,9 @@ def _tune(
     metric = metric_for(config.search.metric, prepared.target.task)
     journal = Journal(tracker, result.tracking_run, metric, resources.reporter, config.search.num_samples)
     try:
-        return search(config, prepared, storage, journal, max_concurrent=resources.max_concurrent)
+        return search(
+            config, prepared, storage, journal, max_concurrent=resources.max_concurrent, scratch=resources.scratch
+        )
     finally:
         journal.close()
 

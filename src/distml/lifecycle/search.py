@@ -45,8 +45,11 @@ def search(
     listener: SearchListener,
     *,
     max_concurrent: int | None,
+    scratch: Path | None = None,
 ) -> Searched:
     """Runs the stage, or reads its result. `max_concurrent` None: in this process, one trial after another.
+
+    scratch: a folder for Ray Tune's own files, which end with the search; None: the system's.
 
     Raises `TrainingError` when no trial came to a score.
     """
@@ -54,7 +57,7 @@ def search(
     sections = [config.to_dict()[name] for name in ("model", "search", "train")]
     key = content_hash(prepared.key, config.seed, sections)
     value, reused = once(
-        storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent)
+        storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent, scratch)
     )
     records = tuple(TrialRecord(**record) for record in value["records"])
     best = best_of(list(records), metric)
@@ -88,6 +91,7 @@ def _search(
     metric: Metric,
     listener: SearchListener,
     max_concurrent: int | None,
+    scratch: Path | None,
 ) -> dict[str, Any]:
     space = SearchSpace.of(config.model.families, config.search.space)
     lag = max(MIN_LAG, max_concurrent or 1)
@@ -111,7 +115,7 @@ def _search(
     else:
         from distml.tune import on_ray
 
-        with tempfile.TemporaryDirectory(prefix="distml-tune-") as folder:
+        with tempfile.TemporaryDirectory(prefix="distml-tune-", dir=scratch) as folder:
             records = on_ray.search(
                 study, objective, data, decides, listener, config.search,
                 folder=Path(folder), max_concurrent=max_concurrent,
