@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from tables import package_of, raw_table
 
 from distml.errors import PackageError
 from distml.package import FORMAT, MANIFEST, ModelPackage, manifest_checksum, package_id, verify
 from distml.predictor import Predictor
 from distml.storage import dump_json
+from tables import package_of, raw_table
 
 PACKAGES = {("linear", "y"): None, ("trees", "y"): None, ("trees", "value"): None}
 
@@ -77,7 +77,9 @@ def test_comes_back_as_it_was(package, folder):
 
 def test_predicts_identically_when_loaded(package, folder):
     table = raw_table(100, seed=5)
-    np.testing.assert_array_equal(Predictor.load(folder).predict(table).scores, Predictor(package).predict(table).scores)
+    np.testing.assert_array_equal(
+        Predictor.load(folder).predict(table).scores, Predictor(package).predict(table).scores
+    )
 
 
 def test_saving_what_was_loaded_gives_the_same_files(folder, tmp_path):
@@ -140,7 +142,7 @@ def test_one_changed_byte_is_found_in_every_file(copy, share):
     assert ModelPackage.load(copy).name == "demo"
 
 
-def test_every_bit_of_the_manifest_matters(copy):
+def test_a_changed_byte_anywhere_in_the_manifest_is_found(copy):
     content = (copy / MANIFEST).read_bytes()
     for place in range(0, len(content), 7):
         (copy / MANIFEST).write_bytes(damaged(content, place))

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from tables import package_of, raw_table
 
 from distml.errors import DataError, PackageError
 from distml.package import Golden, ModelPackage
 from distml.predictor import NUM_GOLDEN, Predictor, as_arrow, with_golden
 from distml.records import records_from_table, table_from_records
+from tables import package_of, raw_table
 
 OTHER = raw_table(80, seed=3)
 RULES = {

@@ -1,6 +1,7 @@
 import random
 from datetime import datetime
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 import orjson
@@ -75,11 +76,11 @@ def test_any_partitioning_and_order_gives_the_same_summary(rows, cuts, shuffle: 
     wanted = summary_of(table_of(rows))
     shuffle.shuffle(rows)
     bounds = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
-    parts = [summary_of(table_of(rows[i:j])) for i, j in zip(bounds, bounds[1:], strict=False)]
+    parts = [summary_of(table_of(rows[i:j])) for i, j in pairwise(bounds)]
     shuffle.shuffle(parts)
     assert_same(reduce(lambda a, b: a.merge(b), parts), wanted)
     blockwise = TableSummary(KINDS, sample_size=5, edges=EDGES)
-    for i, j in zip(bounds, bounds[1:], strict=False):
+    for i, j in pairwise(bounds):
         block = table_of(rows[i:j])
         blockwise.update(block, row_hashes(block))
     assert_same(blockwise, wanted)
@@ -238,9 +239,16 @@ def test_every_value_falls_into_one_bin(values):
 
 @pytest.mark.parametrize(
     ("quantiles", "edges"),
-    [([0, 1, 2], [0, 1, 2]), ([0, 0, 1, 1], [0, 1]), ([3, 3], [3, np.nextafter(3, 4)]), ([np.nan, np.nan], None), ([np.nan, 1, 2], [1, 2]),
-     ([-np.inf, 0, 1], [0, 1]), ([], None)],
-)  # fmt: skip
+    [
+        ([0, 1, 2], [0, 1, 2]),
+        ([0, 0, 1, 1], [0, 1]),
+        ([3, 3], [3, np.nextafter(3, 4)]),
+        ([np.nan, np.nan], None),
+        ([np.nan, 1, 2], [1, 2]),
+        ([-np.inf, 0, 1], [0, 1]),
+        ([], None),
+    ],
+)
 def test_decile_edges(quantiles, edges):
     found = decile_edges(np.array(quantiles, float))
     assert (found if found is None else found.tolist()) == edges

@@ -103,6 +103,29 @@ def test_the_target_has_no_other_role(role):
         DataConfig.model_validate({**DATA, **role})
 
 
+@pytest.mark.parametrize(
+    ("kind", "task", "is_refused"),
+    [
+        ("datetime", "auto", True),
+        ("numeric", "binary", True),
+        ("numeric", "multiclass", True),
+        ("categorical", "regression", True),
+        ("boolean", "regression", True),
+        ("numeric", "regression", False),
+        ("numeric", "auto", False),
+        ("categorical", "binary", False),
+        ("categorical", "auto", False),
+    ],
+)
+def test_the_targets_kind_suits_the_task(kind, task, is_refused):
+    values = {**DATA, "kinds": {"y": kind, "x": "datetime"}, "task": task}
+    if is_refused:
+        with pytest.raises(ValidationError, match=f"a target of kind {kind} can't be for task {task}"):
+            DataConfig.model_validate(values)
+    else:
+        assert DataConfig.model_validate(values).kinds["y"] == kind
+
+
 def test_one_name_is_a_list_of_one():
     data = DataConfig.model_validate({**DATA, "roles": {"id": "a", "group": None}, "exclude": ["b", "c"]})
     assert (data.roles.id, data.roles.group, data.exclude) == (("a",), (), ("b", "c"))
@@ -196,5 +219,6 @@ def test_shares_below_one_leave_rows_to_train_on(validation):
 
 
 def test_replacements_keep_their_types():
-    replace = CleanConfig(replace={"a": {1: 2, "x": None, True: "y", 1.5: 0}}).replace["a"]
-    assert {type(key): value for key, value in replace.items()} == {int: "y", str: None, float: 0}
+    replace = CleanConfig(replace={"a": {2: 3, "2": None, 1.5: "x"}, "b": {True: False}}).replace
+    assert [(type(key), value) for key, value in replace["a"].items()] == [(int, 3), (str, None), (float, "x")]
+    assert [(key, value) for key, value in replace["b"].items()] == [(True, False)]

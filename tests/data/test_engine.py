@@ -1,6 +1,6 @@
 import pytest
-from contracts.engine import EngineContract
 
+from contracts.engine import EngineContract
 from distml.data import LocalEngine
 
 

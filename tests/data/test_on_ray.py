@@ -1,8 +1,8 @@
-import contracts.engine
 import pytest
 import ray
-from contracts.engine import EngineContract
 
+import contracts.engine
+from contracts.engine import EngineContract
 from distml.data.on_ray import RayEngine
 
 pytestmark = pytest.mark.ray

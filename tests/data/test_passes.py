@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tables import cleaner_of, raw_table
 
 from distml.batch import FeatureBatch
 from distml.clean import RowCleaner
@@ -26,6 +25,7 @@ from distml.errors import DataError
 from distml.hashing import row_hashes
 from distml.storage import Storage
 from distml.summary import TableSummary
+from tables import cleaner_of, raw_table
 
 NOTHING = np.empty(0, np.int64)
 
@@ -131,7 +131,8 @@ def test_nothing_is_set_aside_where_nothing_is_wrong(storage, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("x,y\n1,a\n1\n", "every line has 2 values"), ("x\n1\n", "every column that the schema names")]
+    ("content", "message"),
+    [("x,y\n1,a\n1\n", "every line has 2 values"), ("x\n1\n", "every column that the schema names")],
 )
 def test_an_error_is_a_value_that_names_the_file(storage, tmp_path, content, message):
     (tmp_path / "rows.csv").write_text(content)
@@ -216,9 +217,15 @@ def test_features_and_held_out_rows_are_written_by_split(storage, dealer, tasks)
         names = storage.list(f"out/features/one/{split}")
         batches = [FeatureBatch.from_bytes(storage.read_bytes(f"out/features/one/{split}/{name}")) for name in names]
         assert sorted(np.concatenate([batch.rows for batch in batches])) == wanted
-        held_out = [from_ipc(storage.read_bytes(f"out/splits/{split}/{name}")) for name in storage.list(f"out/splits/{split}")]
-        assert sorted(row for table in held_out for row in table.column(ROW).to_pylist()) == ([] if split == "train" else wanted)
-    training = sum(table.num_rows for task in tasks for split, (table, _) in dealer.deal(task).items() if split == "train")
+        held_out = [
+            from_ipc(storage.read_bytes(f"out/splits/{split}/{name}")) for name in storage.list(f"out/splits/{split}")
+        ]
+        assert sorted(row for table in held_out for row in table.column(ROW).to_pylist()) == (
+            [] if split == "train" else wanted
+        )
+    training = sum(
+        table.num_rows for task in tasks for split, (table, _) in dealer.deal(task).items() if split == "train"
+    )
     merged = reduce(lambda a, b: a.merge(b), counts)
     assert merged.count == training
     assert merged.columns["size"].bins.sum() == training - merged.columns["size"].nulls

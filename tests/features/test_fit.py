@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 
 from distml.config.sections import FeaturesConfig
+from distml.errors import DataError
 from distml.features import FittedFeatures, QuantileScale, StandardScale, fit_features
 from tables import cleaner_of, pipeline_of, summary_of
 
@@ -35,8 +36,10 @@ def test_a_column_without_gaps_can_still_be_filled():
     assert (transform.fill, transform.indicator) == (2.0, False)
 
 
-@pytest.mark.parametrize(("wanted", "values", "indicator"), [(True, (1.0, 2.0, None), True), (False, (1.0, 2.0, None), False),
-                                                             (True, (1.0, 2.0), False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wanted", "values", "indicator"),
+    [(True, (1.0, 2.0, None), True), (False, (1.0, 2.0, None), False), (True, (1.0, 2.0), False)],
+)
 def test_an_indicator_marks_gaps_that_training_had(wanted, values, indicator):
     assert numeric({"numeric": {"indicator": wanted}}, values=values).indicator is indicator
 
@@ -62,6 +65,15 @@ def test_one_value_and_gaps_are_not_scaled(scale):
 def test_a_column_may_be_an_exception():
     transform = numeric({"columns": {"x": {"impute": "mean", "scale": "none"}}})
     assert (transform.fill, transform.scaling) == (3.0, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("xx", "did you mean 'x'?"), ("zzz", "features: x"), ("y", "features: x")]
+)
+def test_an_exception_for_what_is_no_feature_is_refused(name, remedy):
+    with pytest.raises(DataError, match=r"features\.columns names a feature") as caught:
+        fitted("trees", {"columns": {name: {"scale": "none"}}}, x=pa.array([1.0, 2.0]))
+    assert (caught.value.received, caught.value.remedy) == (name, remedy)
 
 
 def test_trees_take_numbers_as_they_are():

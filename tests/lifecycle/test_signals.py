@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,34 @@ train: {max_epochs: 200, patience: 200}
 """
 
 pytestmark = pytest.mark.ray
+Start = Callable[[Path], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts runs and waits until their first trials are under way; ends those that a test left."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_search(folder: Path) -> subprocess.Popen[bytes]:
+        (folder / "config.yaml").write_text(CONFIG)
+        with (folder / "err").open("wb") as errors:
+            process = subprocess.Popen(
+                command("run", "config.yaml"), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=errors
+            )
+        started.append(process)
+        _wait_until(lambda: _num_trials(folder) > 0 or process.poll() is not None, 180)
+        assert process.poll() is None, (folder / "err").read_text()
+        return process
+
+    yield start_search
+    for process in started:
+        process.terminate()
+        process.wait(60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_search_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
-    process = _start_search(tmp_path)
+def test_a_signal_ends_a_search_and_leaves_nothing(number: signal.Signals, start: Start, tmp_path: Path) -> None:
+    process = start(tmp_path)
     process.send_signal(number)
     assert process.wait(30) == 130
     assert not processes_of(tmp_path)
@@ -39,8 +63,8 @@ def test_a_signal_ends_a_search_and_leaves_nothing(number: signal.Signals, tmp_p
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
-def test_after_kill_9_nothing_runs_on_and_prepared_rows_are_used_again(tmp_path: Path) -> None:
-    process = _start_search(tmp_path)
+def test_after_kill_9_nothing_runs_on_and_prepared_rows_are_used_again(start: Start, tmp_path: Path) -> None:
+    process = start(tmp_path)
     process.kill()
     process.wait()
     _wait_until(lambda: not processes_of(tmp_path), 90)
@@ -52,19 +76,6 @@ def test_after_kill_9_nothing_runs_on_and_prepared_rows_are_used_again(tmp_path:
     assert [path.stat().st_mtime_ns for path in prepared] == stamps
     states = {record["state"] for record in document(distml("runs", "--storage", "store", "--json", cwd=tmp_path))}
     assert "finished" in states
-
-
-def _start_search(folder: Path) -> subprocess.Popen[bytes]:
-    """A run whose first trials are under way."""
-    (folder / "config.yaml").write_text(CONFIG)
-    with (folder / "err").open("wb") as errors:
-        process = subprocess.Popen(
-            command("run", "config.yaml"), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=errors
-        )
-    _wait_until(lambda: b"prepare" in (folder / "err").read_bytes() or process.poll() is not None, 120)
-    assert process.poll() is None, (folder / "err").read_text()
-    _wait_until(lambda: _num_trials(folder) > 0, 120)
-    return process
 
 
 def _num_trials(folder: Path) -> int:

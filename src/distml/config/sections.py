@@ -101,6 +101,15 @@ class DataConfig(Section):
             raise ValueError(f"the target {self.target!r} can't also be excluded, an id, the time or the weight")
         return self
 
+    @model_validator(mode="after")
+    def _kind_of_the_target_suits_the_task(self) -> DataConfig:
+        kind = self.kinds.get(self.target)
+        classes = ("auto", "binary", "multiclass")
+        tasks = {"numeric": ("auto", "regression"), "categorical": classes, "boolean": classes, "datetime": ()}
+        if kind is not None and self.task not in tasks[kind]:
+            raise ValueError(f"a target of kind {kind} can't be for task {self.task}: leave it out of `kinds`")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _test_inherits_dialect(cls, value: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from distml.clean import Finding, RowCleaner
 from distml.config.sections import CategoricalConfig, ColumnFeatureConfig, FeaturesConfig, NumericConfig
+from distml.errors import DataError, did_you_mean
 from distml.features.pipeline import FeaturePipeline
 from distml.features.transforms import (
     CategoricalTransform,
@@ -36,7 +37,9 @@ def fit_features(recipe: Recipe, cleaner: RowCleaner, summary: TableSummary, con
     """A pipeline of the recipe: `dense` is imputed and scaled as configured, `trees` keeps NaN and raw values.
 
     A feature without two distinct values in the training split can't tell rows apart: it is left out, as a finding.
+    Raises `DataError` for a column that the config names and that is no feature.
     """
+    _check_names([column.name for column in cleaner.schema.features], config)
     fitters: dict[Recipe, Callable[[Column, TableSummary, FeaturesConfig], NumericTransform]] = {
         "dense": _dense,
         "trees": lambda column, summary, config: NumericTransform(column=column.name),
@@ -64,6 +67,17 @@ def fit_features(recipe: Recipe, cleaner: RowCleaner, summary: TableSummary, con
             categorical.append(found[0])
     pipeline = FeaturePipeline(recipe=recipe, cleaner=cleaner, numeric=tuple(numeric), categorical=tuple(categorical))
     return FittedFeatures(pipeline, tuple(findings))
+
+
+def _check_names(features: list[str], config: FeaturesConfig) -> None:
+    for name in config.columns:
+        if name not in features:
+            near = did_you_mean(name, features)
+            raise DataError(
+                "features.columns names a feature of the table",
+                received=name,
+                remedy=f"did you mean {near!r}?" if near else f"features: {', '.join(features[:40])}",
+            )
 
 
 def _dense(column: Column, summary: TableSummary, config: FeaturesConfig) -> NumericTransform:

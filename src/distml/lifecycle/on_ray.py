@@ -55,8 +55,7 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
 
     Yields the folder of its private files. A SIGTERM while Ray starts is raised as KeyboardInterrupt, as any other.
     """
-    with _state_folder() as state:
-        os.environ.update(_settings(state))
+    with _state_folder() as state, _environment(_settings(state)):
         try:
             # Ray opens this folder to every user, so it lies within a private one.
             _start_ray("local", include_dashboard=False, _temp_dir=str(state / "ray"))
@@ -72,14 +71,14 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
 @contextlib.contextmanager
 def connected(address: str, token_path: str) -> Iterator[None]:
     """This process as a second driver of a local cluster that another distml process holds."""
-    os.environ.update({**_LOCAL, "RAY_AUTH_TOKEN_PATH": token_path})
-    _start_ray(address)
-    import ray
+    with _environment({**_LOCAL, "RAY_AUTH_TOKEN_PATH": token_path}):
+        _start_ray(address)
+        import ray
 
-    try:
-        yield
-    finally:
-        ray.shutdown()
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def max_concurrent_trials(config: SearchConfig) -> int:
@@ -129,6 +128,18 @@ def _start_ray(address: str, **options: Any) -> None:
     import ray
 
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR", **options)
+
+
+@contextlib.contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """The process's environment with settings, for the block alone: they name files that end with it."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

@@ -237,13 +237,14 @@ def _ingest(config: RunConfig, storage: Storage, engine: Engine, prefix: str, cl
             storage=storage, prefix=prefix, table=table, source=source, stratify=stratify,
             cleaner=replace(cleaner, missing=source.missing),
         )  # fmt: skip
-        found = engine.map(ingest, list_fragments(source))
-        for result in found:
+        fragments = list_fragments(source)
+        found = engine.map(ingest, fragments)
+        for fragment, result in zip(fragments, found, strict=True):
             if result.error is not None:
                 raise result.error
             for finding in result.findings:
                 if finding.action == "fail":
-                    _raise_finding(finding, source)
+                    _raise_finding(finding, fragment.path)
         if not any(result.num_rows for result in found):
             raise DataError("a table has at least one row", received="0 rows", where=source.uri)
         ingested += found
@@ -261,13 +262,13 @@ def _is_stratified(config: RunConfig, schema: Schema) -> bool:
     return config.split.kind != "random" and schema.target.kind != "numeric"
 
 
-def _raise_finding(finding: Finding, source: SourceConfig) -> None:
+def _raise_finding(finding: Finding, path: str) -> None:
     row, value = finding.examples[0]
     more = f" ({finding.count} rows break this)" if finding.count > 1 else ""
     raise DataError(
         f"{finding.rule}{more}",
         received=value,
-        where=f"{source.uri}, row {row}, column {finding.column}",
+        where=f"{path}, row {row}, column {finding.column}",
         remedy=finding.remedy or f"correct the table, or set clean.rules.{finding.column}.on_violation",
     )
 

@@ -83,7 +83,8 @@ def _check_kind(distribution: Distribution, default: Any, where: str) -> None:
         received: Any = "a range of fractions"
     else:
         values = distribution.options if isinstance(distribution, Choice) else (distribution.value,)
-        wrong = [value for value in values if not _is_number(value) or isinstance(default, int) > isinstance(value, int)]
+        needs_whole = isinstance(default, int)
+        wrong = [value for value in values if not _is_number(value) or (needs_whole and not isinstance(value, int))]
         fits, received = not wrong, wrong[:1]
     if not fits:
         remedy = "write {int: [low, high]}" if isinstance(distribution, Range) else None
