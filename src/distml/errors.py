@@ -118,15 +118,17 @@ def did_you_mean(word: str, known: list[str]) -> str | None:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The `DistmlError` that started it, where there is one behind a library's wrappers, else the error itself.
+    """The first `DistmlError` behind a library's wrappers, else the error itself.
 
     Ray carries a task's error as `cause` of one that also derives from its type, and whose text is Ray's frames.
     """
-    seen: BaseException | None = error
-    found = error
-    while seen is not None:
-        seen_cause = getattr(seen, "cause", None)
-        if isinstance(seen, DistmlError) and not isinstance(seen_cause, BaseException):
-            found = seen
-        seen = seen_cause if isinstance(seen_cause, BaseException) else seen.__cause__
-    return found
+    inner: BaseException | None = error
+    while inner is not None:
+        cause = getattr(inner, "cause", None)
+        if isinstance(cause, BaseException):
+            inner = cause
+        elif isinstance(inner, DistmlError):
+            return inner
+        else:
+            inner = inner.__cause__
+    return error

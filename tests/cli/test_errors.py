@@ -37,7 +37,7 @@ CASES = {
     "empty file": ({"content": ""}, ["at least one row"]),
     "only a header": ({"content": "age,city,target\n"}, ["at least one row"]),
     "text where numbers were declared": (
-        {"content": CSV.replace("21,a", "twenty-one,a", 1), "kinds": "age: numeric"},
+        {"content": CSV.replace("21,b", "twenty-one,b", 1), "kinds": "age: numeric"},
         ["a numeric column holds numbers", "twenty-one", "column age", "data.kinds.age"],
     ),
     "a bound on a text column": ({"more": "clean: {rules: {city: {min: 0}}}"}, ["min and max are for numbers", "city"]),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from distml.config import RunConfig
+from distml.config import RunConfig, Task
 from distml.data.engine import Engine, LocalEngine
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent
@@ -19,7 +19,7 @@ from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, in_units, search
 from distml.lifecycle.train import train
-from distml.metrics import metric_for
+from distml.metrics import METRICS, metric_for
 from distml.registry import Decision, Registry, StoreRegistry
 from distml.storage import Storage
 from distml.tracking import Tracker
@@ -95,22 +95,34 @@ def _tracked(config: RunConfig, resources: Resources, storage: Storage, result: 
 def preflight(config: RunConfig) -> Storage:
     """What can be refused in a second, before a cluster starts or anything is written.
 
-    Raises `UsageError` for a table that can't be read or storage that can't be written.
+    Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space, or
+    storage that can't be written.
     """
-    check_source(config)
+    schema = check_source(config).schema
+    if config.data.task != "auto":
+        _check_metrics(config, config.data.task)
+    elif schema.target.kind == "numeric":
+        _check_metrics(config, "regression")
+    else:
+        _check_metrics(config, "multiclass", "binary")
+    SearchSpace.of(config.model.families, config.search.space)
     storage = Storage(config.storage)
     storage.check_writable()
     return storage
 
 
 def check_choices(config: RunConfig, prepared: Prepared) -> None:
-    """Raises `UsageError` for what the config asks of the table now known: metrics, gates, slices, spaces."""
-    task = prepared.target.task
-    metric_for(config.search.metric, task)
-    for name in config.gates.metrics:
-        metric_for(name, task, where=f"gates.{name}")
-    SearchSpace.of(config.model.families, config.search.space)
+    """Raises `UsageError` for what the config asks of the table now known: metrics, gates, slices."""
+    _check_metrics(config, prepared.target.task)
     slice_columns(config, prepared)
+
+
+def _check_metrics(config: RunConfig, *tasks: Task) -> None:
+    """Raises `ConfigError` for a metric or gate that none of the possible tasks has."""
+    named = {"search.metric": config.search.metric, **{f"gates.{name}": name for name in config.gates.metrics}}
+    for where, name in named.items():
+        if name not in METRICS or not set(tasks) & set(METRICS[name].tasks):
+            metric_for(name, tasks[-1], where)
 
 
 def _stages(
