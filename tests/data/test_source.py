@@ -1,5 +1,6 @@
 import gzip
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distml.config import SourceConfig
-from distml.data import source as source_module
 from distml.data.source import fingerprint, list_fragments, read_fragment, read_head
+from distml.data.text import BLOCK_BYTES
 from distml.errors import DataError
 
 
@@ -178,7 +179,7 @@ def test_large_files_come_in_blocks(text, tmp_path):
     blocks = list(read_fragment(fragment, source))
     assert len(blocks) == 2
     assert sum(block.num_rows for block in blocks) == 20_000
-    assert blocks[0].nbytes <= source_module.BLOCK_BYTES * 1.1
+    assert blocks[0].nbytes <= BLOCK_BYTES * 1.1
 
 
 def test_a_ragged_line_in_a_later_block_is_refused(text):
@@ -379,3 +380,19 @@ def test_a_fingerprint_follows_settings_and_files(tmp_path):
 
 def test_a_bundled_table_has_a_fingerprint():
     assert fingerprint(SourceConfig(uri="sklearn:iris")) != fingerprint(SourceConfig(uri="sklearn:wine"))
+
+
+def test_names_for_another_number_of_columns_than_the_header_has_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    source = SourceConfig(uri=str(tmp_path / "t.csv"), columns=["x", "y", "z"])
+    with pytest.raises(DataError, match="names every column"):
+        read_head(source, 10)
+
+
+def test_comment_lines_are_counted(tmp_path):
+    (tmp_path / "t.csv").write_text("# one\na,b\n1,2\n# two\n3,4\n# three\n")
+    source = SourceConfig(uri=str(tmp_path / "t.csv"), comment="#")
+    skipped = Counter()
+    (fragment,) = list_fragments(source)
+    assert sum(table.num_rows for table in read_fragment(fragment, source, skipped)) == 2
+    assert skipped == {"no comment lines": 3}

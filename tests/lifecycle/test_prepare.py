@@ -15,7 +15,8 @@ from distml.clean import Finding
 from distml.config import RunConfig, load_config
 from distml.data import SPLITS, Engine, LocalEngine
 from distml.errors import DataError
-from distml.lifecycle.prepare import Prepared, prepare, prepare_key, wanted_recipes
+from distml.lifecycle.prepare import prepare, prepare_key, wanted_recipes
+from distml.lifecycle.prepared import Prepared
 from distml.storage import Storage
 from distml.target import ClassTarget, NumericTarget
 from tables import raw_table

@@ -40,10 +40,10 @@ def test_trials_are_those_of_a_local_search(tmp_path):
 
 
 def test_a_failure_that_nothing_foresaw_is_told_in_one_line(tmp_path):
-    overrides = {"mlp": {**SMALL["mlp"], "width": "wide"}}
+    overrides = {"mlp": {**SMALL["mlp"], "dropout": 2}}
     records, _ = on_ray(tmp_path, study_of(overrides, families=("linear", "mlp"), num_samples=2))
     assert [record.state for record in records] == ["finished", "failed"]
-    assert records[1].reason.startswith("TypeError: ")
+    assert records[1].reason.startswith("ValueError: dropout")
     assert "\n" not in records[1].reason
 
 

@@ -77,6 +77,7 @@ def parse_config(
             where=where,
             remedy="start with `name:` and `data:`; `distml schema` prints every key",
         )
+    values = {key: {} if value is None else value for key, value in values.items()}  # `search:` with nothing below
     for override in overrides:
         _override(values, override)
     values = _interpolate(values, os.environ if environ is None else environ, where, ())

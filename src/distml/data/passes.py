@@ -6,6 +6,7 @@ turns them into features. Parts are Arrow IPC files that carry each row's hash i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -62,9 +63,10 @@ class Ingest:
     def __call__(self, fragment: Fragment) -> Ingested:
         parts: list[Part] = []
         findings: list[Finding] = []
+        skipped: Counter[str] = Counter()
         seen = 0
         try:
-            for number, raw in enumerate(read_fragment(fragment, self.source)):
+            for number, raw in enumerate(read_fragment(fragment, self.source, skipped)):
                 cleaned = self.cleaner.apply(raw)
                 findings += [finding.placed(self.table, seen) for finding in cleaned.findings]
                 parts.append(self._write(fragment, number, raw, cleaned, findings))
@@ -72,6 +74,11 @@ class Ingest:
         except DistmlError as error:
             # As a value, because an exception would reach the driver inside forty lines of Ray's frames.
             return Ingested(error=_placed(error, fragment), num_rows=seen)
+        findings += [
+            Finding(rule=rule, column=None, count=count, action="drop", table=self.table)
+            for rule, count in skipped.items()
+            if count
+        ]
         return Ingested(parts=parts, findings=merge_findings(findings), num_rows=seen)
 
     def _write(self, fragment: Fragment, number: int, raw: Any, cleaned: Cleaned, findings: list[Finding]) -> Part:

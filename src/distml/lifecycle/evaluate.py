@@ -12,7 +12,7 @@ from distml.data.split import SplitPlan
 from distml.errors import DataError
 from distml.evaluation import Comparison, Evaluation, Verdict, evaluate, judge, slice_metrics
 from distml.evaluation.report import one_row_latency_ms
-from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched
 from distml.lifecycle.stages import once
 from distml.lifecycle.train import Trained

@@ -7,8 +7,8 @@ alone. Pass 2 summarises each split; features are fitted from the training split
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial, reduce
+from dataclasses import replace
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner, merge_findings
 from distml.config import RunConfig, SourceConfig
+from distml.data.duplicates import overlaps, repeats, test_copies
 from distml.data.engine import Engine
 from distml.data.passes import (
-    ROW,
     Dealer,
     Encode,
     Ingest,
@@ -27,105 +27,22 @@ from distml.data.passes import (
     PartTask,
     Summarise,
     TableName,
-    from_ipc,
 )
 from distml.data.source import fingerprint, list_fragments, read_head
-from distml.data.split import SPLITS, Split, SplitPlan, plan_split
+from distml.data.split import SPLITS, Split, plan_split
 from distml.errors import DataError, DistmlError
 from distml.features import FeaturePipeline, Recipe, fit_features
+from distml.lifecycle.prepared import Prepared
 from distml.models import FAMILIES
 from distml.schema import Schema, infer_schema
 from distml.storage import Storage, content_hash
 from distml.summary import ColumnSummary, TableSummary, decile_edges, sample_size_for
-from distml.target import Target, fit_target, target_from_dict, target_to_dict
+from distml.target import Target, fit_target
 
 HEAD_ROWS = 50_000
+
+
 _FORMAT = 1  # of what this stage writes; part of its key
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """What preparation came to: fitted state here, rows and features in storage under `prefix`."""
-
-    storage: Storage
-    prefix: str
-    key: str  # content hash of what it was made from
-    schema: Schema
-    target: Target
-    plan: SplitPlan
-    pipelines: dict[str, FeaturePipeline]  # by recipe
-    baseline: TableSummary  # training rows as cleaned, with histograms
-    num_rows: dict[Split, int]
-    test_key: str | None  # content hash of a test table of its own
-    findings: tuple[Finding, ...]
-
-    def features(self, recipe: str, split: Split) -> FeatureBatch:
-        """A split's features, rows in the order of their hashes: the same whatever the partitioning."""
-        folder = f"{self.prefix}/features/{recipe}/{split}"
-        shards = [
-            FeatureBatch.from_bytes(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)
-        ]
-        if not shards:
-            return self._no_rows(recipe)
-        batch = FeatureBatch.concat(shards)
-        assert batch.rows is not None
-        return batch.take(np.argsort(batch.rows, kind="stable"))
-
-    def _no_rows(self, recipe: str) -> FeatureBatch:
-        import pyarrow as pa
-
-        schema = pa.schema([(column.name, column.arrow_type) for column in self.schema.kept])
-        return self.pipelines[recipe].encode(schema.empty_table(), target=self.target, rows=np.empty(0, np.uint64))
-
-    def rows(self, split: Split) -> tuple[Any, np.ndarray]:
-        """Cleaned validation or test rows as a pyarrow table and their hashes, in the order of the hashes."""
-        assert split != "train", "training rows are read as features"
-        import pyarrow as pa
-
-        folder = f"{self.prefix}/splits/{split}"
-        tables = [from_ipc(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)]
-        if not tables:
-            kinds = [(column.name, column.arrow_type) for column in self.schema.kept]
-            return pa.schema(kinds).empty_table(), np.empty(0, np.uint64)
-        table = pa.concat_tables(tables).combine_chunks()
-        hashes = table.column(ROW).to_numpy()
-        order = np.argsort(hashes, kind="stable")
-        return table.drop_columns([ROW]).take(order).combine_chunks(), hashes[order]
-
-    @cached_property
-    def cleaner(self) -> RowCleaner:
-        return next(iter(self.pipelines.values())).cleaner
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "key": self.key,
-            "schema": self.schema.to_dict(),
-            "target": target_to_dict(self.target),
-            "plan": self.plan.to_dict(),
-            "pipelines": {name: pipeline.to_dict() for name, pipeline in self.pipelines.items()},
-            "baseline": self.baseline.to_dict(),
-            "num_rows": self.num_rows,
-            "test_key": self.test_key,
-            "findings": [asdict(finding) for finding in self.findings],
-        }
-
-    @classmethod
-    def from_dict(cls, storage: Storage, prefix: str, value: dict[str, Any]) -> Prepared:
-        return cls(
-            storage=storage,
-            prefix=prefix,
-            key=value["key"],
-            schema=Schema.from_dict(value["schema"]),
-            target=target_from_dict(value["target"]),
-            plan=SplitPlan.from_dict(value["plan"]),
-            pipelines={name: FeaturePipeline.from_dict(item) for name, item in value["pipelines"].items()},
-            baseline=TableSummary.from_dict(value["baseline"]),
-            num_rows=value["num_rows"],
-            test_key=value["test_key"],
-            findings=tuple(
-                Finding(**{**item, "examples": tuple(map(tuple, item["examples"]))}) for item in value["findings"]
-            ),
-        )
 
 
 def prepare_key(config: RunConfig) -> str:
@@ -277,7 +194,7 @@ def _drop_rows(parts: Sequence[Part], config: RunConfig) -> tuple[list[PartTask]
     """Which rows of each part are left out: later copies of a row, and source rows that the test table has."""
     findings: list[Finding] = []
     tasks: list[PartTask] = []
-    repeated = _repeats([part for part in parts if part.table == "source"])
+    repeated = repeats([part for part in parts if part.table == "source"])
     count = sum(len(positions) for positions in repeated.values())
     if count:
         if config.clean.duplicates == "fail":
@@ -289,12 +206,12 @@ def _drop_rows(parts: Sequence[Part], config: RunConfig) -> tuple[list[PartTask]
             )
         action = config.clean.duplicates
         findings.append(Finding(rule="no exact duplicate rows", column=None, count=count, action=action))
-    in_test = _test_copies(parts)
+    in_test = test_copies(parts)
     if in_test:
         findings.append(
             Finding(rule="no exact duplicate rows in the test table", column=None, count=in_test, action="keep")
         )
-    overlap = _overlaps(parts)
+    overlap = overlaps(parts)
     num_overlaps = sum(len(positions) for positions in overlap.values())
     if num_overlaps:
         findings.append(_overlap_finding(num_overlaps, config))
@@ -324,38 +241,6 @@ def _overlap_finding(count: int, config: RunConfig) -> Finding:
 def _test_key(parts: Sequence[Part]) -> str | None:
     rows = [part.rows for part in parts if part.table == "test"]
     return content_hash(np.sort(np.concatenate(rows)).tobytes()) if rows else None
-
-
-def _repeats(parts: Sequence[Part]) -> dict[str, np.ndarray]:
-    """Part key -> positions of rows that stand earlier in the table."""
-    if not parts:
-        return {}
-    rows = np.concatenate([part.rows for part in parts])
-    _, first = np.unique(rows, return_index=True)
-    is_repeat = np.ones(len(rows), bool)
-    is_repeat[first] = False
-    return _by_part(parts, is_repeat)
-
-
-def _test_copies(parts: Sequence[Part]) -> int:
-    rows = [part.rows for part in parts if part.table == "test"]
-    return sum(map(len, rows)) - len(np.unique(np.concatenate(rows))) if rows else 0
-
-
-def _overlaps(parts: Sequence[Part]) -> dict[str, np.ndarray]:
-    """Part key -> positions of source rows whose features and target equal a test row's."""
-    source = [part for part in parts if part.table == "source"]
-    test = [part.inputs for part in parts if part.table == "test"]
-    if not test or not source:
-        return {}
-    shared = np.isin(np.concatenate([part.inputs for part in source]), np.concatenate(test))
-    return _by_part(source, shared)
-
-
-def _by_part(parts: Sequence[Part], mask: np.ndarray) -> dict[str, np.ndarray]:
-    bounds = np.cumsum([part.num_rows for part in parts])[:-1]
-    pieces = np.split(mask, bounds)
-    return {part.key: np.flatnonzero(piece) for part, piece in zip(parts, pieces, strict=True) if piece.any()}
 
 
 def _source_rows(tasks: Sequence[PartTask]) -> tuple[np.ndarray, np.ndarray]:

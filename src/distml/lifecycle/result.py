@@ -8,7 +8,7 @@ from typing import Any
 from distml.config import RunConfig
 from distml.evaluation import Verdict
 from distml.lifecycle.evaluate import Evaluated
-from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, in_units
 from distml.lifecycle.train import Trained
 from distml.registry import Version

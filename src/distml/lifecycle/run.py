@@ -13,7 +13,8 @@ from distml.config import RunConfig, Task
 from distml.data.engine import Engine, LocalEngine
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent
-from distml.lifecycle.prepare import Prepared, check_source, prepare
+from distml.lifecycle.prepare import check_source, prepare
+from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import publish
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
@@ -40,9 +41,7 @@ class Resources:
     reporter: Reporter = field(default_factory=Silent)
 
 
-def cluster_resources(
-    config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None
-) -> Resources:
+def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None) -> Resources:
     """Everything on the Ray cluster that this process is connected to."""
     from distml.data.on_ray import RayEngine
     from distml.lifecycle.on_ray import max_concurrent_trials

@@ -9,7 +9,7 @@ from typing import Any
 
 from distml.config import RunConfig
 from distml.errors import TrainingError
-from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
 from distml.metrics import Metric, metric_for
 from distml.storage import Storage, content_hash

@@ -14,7 +14,7 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.config import RunConfig
 from distml.data.engine import Engine
-from distml.lifecycle.prepare import Prepared
+from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, objective_for
 from distml.lifecycle.stages import once
 from distml.metrics import score_all

@@ -364,8 +364,8 @@ def test_merged_findings_add_up_and_keep_the_first_examples():
     )
     assert [(f.count, f.action, f.table, [row for row, _ in f.examples]) for f in merged] == [
         (7, "drop", None, [1, 2, 3, 4, 7]),
-        (1, "null", None, [5]),
         (1, "drop", "test", [6]),
+        (1, "null", None, [5]),  # what costs a row comes before what costs a value
     ]
     assert merge_findings([]) == []
 

@@ -1,0 +1,104 @@
+"""`Prepared`: what preparation came to, fitted state in memory, rows and features in storage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from distml.batch import FeatureBatch
+from distml.clean import Finding, RowCleaner
+from distml.data.passes import ROW, from_ipc
+from distml.data.split import Split, SplitPlan
+from distml.features import FeaturePipeline
+from distml.schema import Schema
+from distml.storage import Storage
+from distml.summary import TableSummary
+from distml.target import Target, target_from_dict, target_to_dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What preparation came to: fitted state here, rows and features in storage under `prefix`."""
+
+    storage: Storage
+    prefix: str
+    key: str  # content hash of what it was made from
+    schema: Schema
+    target: Target
+    plan: SplitPlan
+    pipelines: dict[str, FeaturePipeline]  # by recipe
+    baseline: TableSummary  # training rows as cleaned, with histograms
+    num_rows: dict[Split, int]
+    test_key: str | None  # content hash of a test table of its own
+    findings: tuple[Finding, ...]
+
+    def features(self, recipe: str, split: Split) -> FeatureBatch:
+        """A split's features, rows in the order of their hashes: the same whatever the partitioning."""
+        folder = f"{self.prefix}/features/{recipe}/{split}"
+        shards = [
+            FeatureBatch.from_bytes(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)
+        ]
+        if not shards:
+            return self._no_rows(recipe)
+        batch = FeatureBatch.concat(shards)
+        assert batch.rows is not None
+        return batch.take(np.argsort(batch.rows, kind="stable"))
+
+    def _no_rows(self, recipe: str) -> FeatureBatch:
+        import pyarrow as pa
+
+        schema = pa.schema([(column.name, column.arrow_type) for column in self.schema.kept])
+        return self.pipelines[recipe].encode(schema.empty_table(), target=self.target, rows=np.empty(0, np.uint64))
+
+    def rows(self, split: Split) -> tuple[Any, np.ndarray]:
+        """Cleaned validation or test rows as a pyarrow table and their hashes, in the order of the hashes."""
+        assert split != "train", "training rows are read as features"
+        import pyarrow as pa
+
+        folder = f"{self.prefix}/splits/{split}"
+        tables = [from_ipc(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)]
+        if not tables:
+            kinds = [(column.name, column.arrow_type) for column in self.schema.kept]
+            return pa.schema(kinds).empty_table(), np.empty(0, np.uint64)
+        table = pa.concat_tables(tables).combine_chunks()
+        hashes = table.column(ROW).to_numpy()
+        order = np.argsort(hashes, kind="stable")
+        return table.drop_columns([ROW]).take(order).combine_chunks(), hashes[order]
+
+    @cached_property
+    def cleaner(self) -> RowCleaner:
+        return next(iter(self.pipelines.values())).cleaner
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "schema": self.schema.to_dict(),
+            "target": target_to_dict(self.target),
+            "plan": self.plan.to_dict(),
+            "pipelines": {name: pipeline.to_dict() for name, pipeline in self.pipelines.items()},
+            "baseline": self.baseline.to_dict(),
+            "num_rows": self.num_rows,
+            "test_key": self.test_key,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    @classmethod
+    def from_dict(cls, storage: Storage, prefix: str, value: dict[str, Any]) -> Prepared:
+        return cls(
+            storage=storage,
+            prefix=prefix,
+            key=value["key"],
+            schema=Schema.from_dict(value["schema"]),
+            target=target_from_dict(value["target"]),
+            plan=SplitPlan.from_dict(value["plan"]),
+            pipelines={name: FeaturePipeline.from_dict(item) for name, item in value["pipelines"].items()},
+            baseline=TableSummary.from_dict(value["baseline"]),
+            num_rows=value["num_rows"],
+            test_key=value["test_key"],
+            findings=tuple(
+                Finding(**{**item, "examples": tuple(map(tuple, item["examples"]))}) for item in value["findings"]
+            ),
+        )
