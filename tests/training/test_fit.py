@@ -9,7 +9,7 @@ from distml.errors import TrainingError
 from distml.metrics import METRICS, metric_for
 from distml.models import FAMILIES
 from distml.training import EpochResult, FitResult, FitSettings, fit
-from distml.training.fit import EarlyStopping
+from distml.training.base import EarlyStopping
 from problems import TASKS, problem, read_only, spec_of
 
 families = pytest.mark.parametrize("family", FAMILIES)

@@ -20,7 +20,7 @@ def repeats(parts: Sequence[Part]) -> dict[str, np.ndarray]:
     return _by_part(parts, is_repeat)
 
 
-def test_copies(parts: Sequence[Part]) -> int:
+def num_copies_in_test(parts: Sequence[Part]) -> int:
     rows = [part.rows for part in parts if part.table == "test"]
     return sum(map(len, rows)) - len(np.unique(np.concatenate(rows))) if rows else 0
 

@@ -17,11 +17,7 @@ from distml.data.text import read_text
 from distml.errors import DataError
 
 _TEXT = (".csv", ".tsv", ".data", ".test", ".txt")
-
-
 _COMPRESSED = (".gz", ".zst", ".bz2")
-
-
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner, merge_findings
 from distml.config import RunConfig, SourceConfig
-from distml.data.duplicates import overlaps, repeats, test_copies
+from distml.data.duplicates import overlaps, repeats, num_copies_in_test
 from distml.data.engine import Engine
 from distml.data.passes import (
     Dealer,
@@ -40,8 +40,6 @@ from distml.summary import ColumnSummary, TableSummary, decile_edges, sample_siz
 from distml.target import Target, fit_target
 
 HEAD_ROWS = 50_000
-
-
 _FORMAT = 1  # of what this stage writes; part of its key
 
 
@@ -206,7 +204,7 @@ def _drop_rows(parts: Sequence[Part], config: RunConfig) -> tuple[list[PartTask]
             )
         action = config.clean.duplicates
         findings.append(Finding(rule="no exact duplicate rows", column=None, count=count, action=action))
-    in_test = test_copies(parts)
+    in_test = num_copies_in_test(parts)
     if in_test:
         findings.append(
             Finding(rule="no exact duplicate rows in the test table", column=None, count=in_test, action="keep")

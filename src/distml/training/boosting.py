@@ -11,7 +11,7 @@ from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.trees import ROUNDS_PER_EPOCH, TreeModel, matrix, native_params
-from distml.training.fit import (
+from distml.training.base import (
     EarlyStopping,
     EpochResult,
     FitResult,

@@ -21,9 +21,7 @@ from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.build import build_network
 from distml.models.network import NetworkModel
-from distml.training.checkpoint import load_checkpoint, save_checkpoint
-from distml.training.device import choose_device
-from distml.training.fit import (
+from distml.training.base import (
     EarlyStopping,
     EpochResult,
     FitResult,
@@ -32,6 +30,8 @@ from distml.training.fit import (
     training_rows,
     validation_score,
 )
+from distml.training.checkpoint import load_checkpoint, save_checkpoint
+from distml.training.device import choose_device
 
 
 def fit_network(
