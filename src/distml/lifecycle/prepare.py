@@ -16,7 +16,7 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner, merge_findings
 from distml.config import RunConfig, SourceConfig
-from distml.data.duplicates import overlaps, repeats, num_copies_in_test
+from distml.data.duplicates import num_copies_in_test, overlaps, repeats
 from distml.data.engine import Engine
 from distml.data.passes import (
     Dealer,
