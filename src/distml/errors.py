@@ -16,6 +16,7 @@ Each says four things: the rule, what was received, where, and the remedy.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -103,6 +104,15 @@ class GateRefused(DistmlError):
     """The gate refused to promote a version."""
 
     exit_code = 3
+
+
+def without_password(text: str) -> str:
+    """A text whose URIs have lost their user and password, as everything that is logged or kept does.
+
+    >>> without_password("postgresql://ann:secret@db/runs")
+    'postgresql://db/runs'
+    """
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:

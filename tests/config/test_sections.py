@@ -222,3 +222,13 @@ def test_replacements_keep_their_types():
     replace = CleanConfig(replace={"a": {2: 3, "2": None, 1.5: "x"}, "b": {True: False}}).replace
     assert [(type(key), value) for key, value in replace["a"].items()] == [(int, 3), (str, None), (float, "x")]
     assert [(key, value) for key, value in replace["b"].items()] == [(True, False)]
+
+
+def test_what_is_kept_of_a_config_has_no_passwords():
+    data = DataConfig(source=SourceConfig(uri="table.csv"), target="y")
+    config = RunConfig(name="a", data=data, tracking={"uri": "postgresql://ann:s3cret@db/runs"})
+    assert config.tracking.uri == "postgresql://ann:s3cret@db/runs"
+    kept = config.to_public_dict()
+    assert kept["tracking"]["uri"] == "postgresql://db/runs"
+    assert "s3cret" not in str(kept)
+    assert kept | {"tracking": config.to_dict()["tracking"]} == config.to_dict()

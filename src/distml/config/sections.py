@@ -7,9 +7,12 @@ It knows nothing of the data; what depends on the table (`task: auto`) is resolv
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from distml.errors import without_password
 
 Scalar = bool | int | float | str
 Task = Literal["binary", "multiclass", "regression"]
@@ -379,3 +382,15 @@ class RunConfig(Section):
     def to_dict(self) -> dict[str, Any]:
         """The config with every default written out, under the names that YAML uses."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def to_public_dict(self) -> dict[str, Any]:
+        """`to_dict` for what is kept and logged: no URI has a user or password in it."""
+        return _map_texts(self.to_dict(), without_password)
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _map_texts(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from distml.errors import without_password
 from distml.evaluation import Verdict
 from distml.evaluation.page import render
 from distml.lifecycle.result import RunResult
@@ -71,6 +72,10 @@ def report_values(result: RunResult) -> dict[str, Any]:
         "families": result.config.model.families,
         "records": records,
         "findings": [asdict(finding) for finding in prepared.findings],
-        "lineage": {"source": result.config.data.source.uri, "prepared": prepared.key, "searched": searched.key,
-                    "package": result.trained.package_id},
-    }  # fmt: skip
+        "lineage": {
+            "source": without_password(result.config.data.source.uri),
+            "prepared": prepared.key,
+            "searched": searched.key,
+            "package": result.trained.package_id,
+        },
+    }

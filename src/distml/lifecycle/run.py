@@ -79,7 +79,7 @@ def _tracked(config: RunConfig, resources: Resources, storage: Storage, result: 
         result.tracking_run = tracker.start_run(
             result.run, tags={"distml.run": result.run, "distml.model": config.name}
         )
-        tracker.log_params(result.tracking_run, _flat(config.to_dict()))
+        tracker.log_params(result.tracking_run, _flat(config.to_public_dict()))
         yield tracker
         status = "FINISHED"
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ class RunRecord:
         run = f"{config.name}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         value: dict[str, Any] = {
             "run": run, "name": config.name, "state": "running", "started_at": now.isoformat(timespec="milliseconds"),
-            "config": config.to_dict(), "stages": {}, "seconds": {},
+            "config": config.to_public_dict(), "stages": {}, "seconds": {},
         }  # fmt: skip
         record = cls(storage, value)
         record.write()

@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distml.errors import StorageError
+from distml.errors import StorageError, without_password
 from distml.tracking.base import Point, RunStatus
 
 _BATCH = 1000  # MLflow's own limit for metrics in one call
@@ -37,8 +36,8 @@ def answering(uri: str) -> Iterator[None]:
     except (MlflowException, OSError) as error:
         raise StorageError(
             "the tracking server answers",
-            received=_without_password(str(error).partition("\n")[0])[:200],
-            where=f"tracking.uri {_without_password(uri)}",
+            received=without_password(str(error).partition("\n")[0])[:200],
+            where=f"tracking.uri {without_password(uri)}",
             remedy="start it, or set tracking.uri: null for a database under storage",
         ) from error
 
@@ -114,10 +113,6 @@ class MlflowTracker:
             for run in sorted(self._open):
                 self.client.set_terminated(run, "KILLED")
         self._open.clear()
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def _quiet() -> None:
