@@ -4,10 +4,10 @@ from collections import defaultdict
 import pytest
 
 from contracts.tracker import TrackerContract
-from distml.errors import StorageError
+from distml.errors import StorageError, without_password
 from distml.tracking import Point
 from distml.tracking.base import LoggedRun
-from distml.tracking.mlflow import MlflowTracker, _without_password, embedded_uri
+from distml.tracking.mlflow import MlflowTracker, embedded_uri
 
 
 @pytest.fixture(scope="module")
@@ -106,4 +106,4 @@ def test_a_database_that_cannot_be_made_is_a_storage_error(tmp_path):
     ],
 )
 def test_passwords_are_not_shown(uri, shown):
-    assert _without_password(uri) == shown
+    assert without_password(uri) == shown
