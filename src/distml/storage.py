@@ -77,8 +77,14 @@ class Storage:
         """The names directly below a key, sorted; empty when it doesn't exist."""
         import pyarrow.fs
 
-        selector = pyarrow.fs.FileSelector(self._path(key), allow_not_found=True)
-        names = (PurePosixPath(info.path).name for info in self._fs.get_file_info(selector))
+        if self.is_local:  # pyarrow looks at every file, and fails at one that a writer beside renames meanwhile
+            try:
+                names = os.listdir(self._path(key))
+            except (FileNotFoundError, NotADirectoryError):
+                names = []
+        else:
+            selector = pyarrow.fs.FileSelector(self._path(key), allow_not_found=True)
+            names = [PurePosixPath(info.path).name for info in self._fs.get_file_info(selector)]
         return sorted(name for name in names if not name.startswith("."))
 
     def read_bytes(self, key: str) -> bytes:
