@@ -265,7 +265,9 @@ def test_bounds_are_inclusive_and_missing_values_pass(action, wanted, kept):
         ("at least 1", 1, action, ((2, "0.5"),)),
         ("at most 3", 1, action, ((3, "4.0"),)),
     ]
-    assert result.quarantined == ({2: "x: at least 1", 3: "x: at most 3"} if action == "quarantine" else {})
+    aside = result.quarantined
+    assert aside.tolist() == ([2, 3] if action == "quarantine" else [])
+    assert result.reasons(aside) == (["x: at least 1", "x: at most 3"] if action == "quarantine" else [])
 
 
 @pytest.mark.parametrize(
@@ -342,8 +344,8 @@ def test_examples_are_shortened():
 def test_private_values_are_not_shown(clean, values):
     result = cleaned(column_cleaner("numeric", private=True, clean=clean), values)
     assert [f.examples for f in result.findings] == [((0, "(private)"),)]
-    assert "41" not in repr((result.findings, result.quarantined))
-    assert "secret" not in repr((result.findings, result.quarantined))
+    assert "41" not in repr((result.findings, result.broken))
+    assert "secret" not in repr((result.findings, result.broken))
 
 
 def test_findings_are_placed_within_a_table():
@@ -399,7 +401,8 @@ def test_rows_of_several_columns_are_kept_only_if_all_are():
     cleaner = RowCleaner.from_config(schema, SourceConfig(uri="m"), CleanConfig.model_validate(rules))
     result = cleaner.apply(pa.table({"a": [1, -1, 2, -2], "b": [1, 2, 10, 11]}))
     assert result.kept.tolist() == [True, False, False, False]
-    assert result.quarantined == {2: "b: at most 9", 3: "b: at most 9"}
+    assert result.quarantined.tolist() == [2, 3]
+    assert result.reasons(result.quarantined, "quarantine") == ["b: at most 9"] * 2
     assert result.table.to_pydict() == {"a": [1.0], "b": [1.0]}
 
 

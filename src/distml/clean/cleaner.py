@@ -21,13 +21,34 @@ from distml.schema import Column, Role, Schema
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A rule of a column, and which rows break it, bool [n]."""
+
+    text: str
+    action: Taken
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
 class Cleaned:
     """A cleaned table of the rows to keep, which rows those are (bool [n] over the input), and what was found."""
 
     table: Any
     kept: np.ndarray
     findings: tuple[Finding, ...]
-    quarantined: dict[int, str] = field(default_factory=dict)  # row -> the rule that it breaks
+    broken: tuple[Broken, ...] = ()  # what the rows that aren't kept break
+
+    def reasons(self, rows: np.ndarray, *actions: Taken) -> list[str]:
+        """For each of some rows [m] every rule that it breaks (with one of the actions, if any are named)."""
+        told = [b for b in self.broken if not actions or b.action in actions]
+        masks = np.array([b.mask[rows] for b in told]).reshape(len(told), len(rows))
+        return ["; ".join(told[i].text for i in np.flatnonzero(masks[:, k])) for k in range(len(rows))]
+
+    @property
+    def quarantined(self) -> np.ndarray:
+        """Rows to be set aside, int64 [m]."""
+        masks = [b.mask for b in self.broken if b.action == "quarantine"]
+        return np.flatnonzero(np.logical_or.reduce(masks)) if masks else np.empty(0, np.int64)
 
     def raise_failures(self, where: str) -> None:
         """Raises `DataError` for the first finding whose action is `fail`."""
@@ -74,19 +95,19 @@ class RowCleaner:
         """
         findings: list[Finding] = []
         kept = np.ones(table.num_rows, bool)
-        quarantined: dict[int, str] = {}
+        broken: list[Broken] = []
         columns: dict[str, Any] = {}
         wanted = [column for column in self.schema.columns if column.role in roles]
         self._check_columns(table, wanted, findings)
         for column in wanted:
             values = whole(table.column(column.name))
-            columns[column.name] = self._clean_column(column, values, kept, findings, quarantined)
+            columns[column.name] = self._clean_column(column, values, kept, findings, broken)
         import pyarrow as pa
 
         cleaned = pa.table(columns) if columns else table.select([])
         if not kept.all():
             cleaned = cleaned.filter(pa.array(kept))
-        return Cleaned(cleaned, kept, tuple(findings), quarantined)
+        return Cleaned(cleaned, kept, tuple(findings), tuple(broken))
 
     def _check_columns(self, table: Any, wanted: list[Column], findings: list[Finding]) -> None:
         present = set(table.column_names)
@@ -109,12 +130,12 @@ class RowCleaner:
         values: Any,
         kept: np.ndarray,
         findings: list[Finding],
-        quarantined: dict[int, str],
+        broken: list[Broken],
     ) -> Any:
         def found(rule: str, mask: Any, action: Taken, shown: Any, remedy: str | None = None) -> np.ndarray:
             mask = as_mask(mask)
-            if action == "quarantine":
-                quarantined.update({int(row): f"{column.name}: {rule}" for row in np.flatnonzero(mask)})
+            if action in ("fail", "quarantine", "drop") and mask.any():
+                broken.append(Broken(f"{column.name}: {rule}", action, mask))
             return _found(findings, column, rule, mask, action, shown, remedy)
 
         pairs = self.replace.get(column.name, {})

@@ -55,11 +55,14 @@ def validate(config: Config, overrides: Overrides = [], json: Json = False) -> N
     from distml.config import load_config
     from distml.data import LocalEngine
     from distml.lifecycle.prepare import prepare as prepare_table
+    from distml.lifecycle.run import check_choices, check_config
     from distml.storage import Storage
 
     loaded = load_config(config, overrides)
+    check_config(loaded)
     with tempfile.TemporaryDirectory(prefix="distml-") as folder:
         prepared = prepare_table(loaded, Storage(folder), LocalEngine())
+    check_choices(loaded, prepared)
     document = {
         "name": loaded.name,
         "task": prepared.target.task,

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
 def runs(storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:
     """All runs, oldest first."""
     begin(json)
+    from distml.lifecycle.run import STAGES
     from distml.lifecycle.runs import list_runs
     from distml.storage import Storage
 
@@ -29,7 +30,15 @@ def runs(storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:
     document = [
         {key: record.get(key) for key in ("run", "name", "state", "started_at", "seconds")} for record in records
     ]
-    rows = [[record["run"], record["state"], record["started_at"], ", ".join(record["stages"])] for record in records]
+    rows = [
+        [
+            record["run"],
+            record["state"],
+            record["started_at"],
+            ", ".join(stage for stage in STAGES if stage in record["stages"]),
+        ]
+        for record in records
+    ]
     head = ["run", "state", "started", "stages"]
     result(document, table(head, rows) if rows else f"no runs in {home.root}")
 

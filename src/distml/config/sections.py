@@ -95,7 +95,9 @@ class DataConfig(Section):
     roles: RolesConfig = RolesConfig()
     kinds: dict[str, Kind] = Field({}, description="kinds of columns, where they are not to be inferred")
     exclude: Names = Field((), description="columns left out")
-    private: Names = Field((), description="columns never in golden rows, samples, logs or reports")
+    private: Names = Field(
+        (), description="columns never in golden rows, samples, logs or reports; their vocabulary is part of a model"
+    )
 
     @model_validator(mode="after")
     def _target_is_not_excluded(self) -> DataConfig:

@@ -83,8 +83,8 @@ class Ingest:
 
     def _write(self, fragment: Fragment, number: int, raw: Any, cleaned: Cleaned, findings: list[Finding]) -> Part:
         name = f"{self.table}-{fragment.index:05d}-{number:05d}"
-        if cleaned.quarantined:
-            self._quarantine(name, raw, cleaned.quarantined)
+        if len(cleaned.quarantined):
+            self._quarantine(name, raw, cleaned)
         table = cleaned.table
         schema = self.cleaner.schema
         rows = self._row_hashes(raw, cleaned)
@@ -120,11 +120,12 @@ class Ingest:
                 hashes = hashes * np.uint64(31) + hash_column(raw.column(column.name))[cleaned.kept]
         return hashes
 
-    def _quarantine(self, name: str, raw: Any, reasons: Mapping[int, str]) -> None:
+    def _quarantine(self, name: str, raw: Any, cleaned: Cleaned) -> None:
         import pyarrow as pa
 
-        rows = sorted(reasons)
-        aside = raw.take(rows).append_column("distml_reason", pa.array([reasons[row] for row in rows]))
+        rows = cleaned.quarantined
+        reasons = pa.array(cleaned.reasons(rows, "quarantine"), pa.string())
+        aside = raw.take(rows).append_column("distml_reason", reasons)
         self.storage.write_bytes(f"{self.prefix}/quarantine/{name}.arrow", to_ipc(aside))
 
 

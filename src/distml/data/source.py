@@ -142,6 +142,8 @@ def _read_parquet(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
     with open_filesystem(source).open_input_file(fragment.path) as stream:
         try:
             file = pq.ParquetFile(stream)
+            if file.metadata.num_rows == 0:
+                yield file.schema_arrow.empty_table()
             for batch in file.iter_batches(batch_size=1 << 18, row_groups=list(fragment.row_groups or ())):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowInvalid, OSError) as error:

@@ -11,7 +11,7 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner
 from distml.data.passes import ROW, from_ipc
-from distml.data.split import Split, SplitPlan
+from distml.data.split import SPLITS, Split, SplitPlan
 from distml.features import FeaturePipeline
 from distml.schema import Schema
 from distml.storage import Storage
@@ -96,7 +96,7 @@ class Prepared:
             plan=SplitPlan.from_dict(value["plan"]),
             pipelines={name: FeaturePipeline.from_dict(item) for name, item in value["pipelines"].items()},
             baseline=TableSummary.from_dict(value["baseline"]),
-            num_rows=value["num_rows"],
+            num_rows={split: value["num_rows"][split] for split in SPLITS},
             test_key=value["test_key"],
             findings=tuple(
                 Finding(**{**item, "examples": tuple(map(tuple, item["examples"]))}) for item in value["findings"]

@@ -94,9 +94,16 @@ def _tracked(config: RunConfig, resources: Resources, storage: Storage, result: 
 def preflight(config: RunConfig) -> Storage:
     """What can be refused in a second, before a cluster starts or anything is written.
 
-    Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space, or
-    storage that can't be written.
+    Raises `UsageError` as `check_config` does, and for storage that can't be written.
     """
+    check_config(config)
+    storage = Storage(config.storage)
+    storage.check_writable()
+    return storage
+
+
+def check_config(config: RunConfig) -> None:
+    """Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space."""
     schema = check_source(config).schema
     if config.data.task != "auto":
         _check_metrics(config, config.data.task)
@@ -105,9 +112,6 @@ def preflight(config: RunConfig) -> Storage:
     else:
         _check_metrics(config, "multiclass", "binary")
     SearchSpace.of(config.model.families, config.search.space)
-    storage = Storage(config.storage)
-    storage.check_writable()
-    return storage
 
 
 def check_choices(config: RunConfig, prepared: Prepared) -> None:

@@ -16,6 +16,5 @@ def once(storage: Storage, folder: str, compute: Callable[[], dict[str, Any]]) -
     key = f"{folder}/result.json"
     if storage.exists(key):
         return storage.read_json(key), True
-    value = compute()
-    storage.write_json(key, value)
-    return value, False
+    storage.write_json(key, compute())
+    return storage.read_json(key), False  # as a later run will read it
