@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -33,22 +34,7 @@ def fit_trees(
     """See `fit`."""
     import lightgbm
 
-    target, weight = training_rows(train)
-    native = native_params(spec.params, spec, settings.seed, settings.num_threads)
-    data = matrix(train)
-    num_numeric = train.numeric.shape[1]
-    dataset = lightgbm.Dataset(
-        data,
-        label=target,
-        weight=weight,
-        categorical_feature=list(range(num_numeric, data.shape[1])),
-        params=native,
-        free_raw_data=True,
-    )
-    try:
-        booster = lightgbm.Booster(native, dataset)
-    except lightgbm.basic.LightGBMError as error:
-        raise TrainingError("LightGBM takes a trial's parameters and rows", received=str(error).strip()) from error
+    booster = _booster(spec, train, settings)
     held_out = None if validation is None else matrix(validation)
     stopping = EarlyStopping(metric, settings.patience)
     raw: np.ndarray | float = 0.0
@@ -92,6 +78,21 @@ def fit_trees(
         best_score=None if validation is None else stopping.best_score,
         num_epochs=epoch,
     )
+
+
+def _booster(spec: ModelSpec, train: FeatureBatch, settings: FitSettings) -> Any:
+    """A LightGBM booster over the training rows, no tree grown yet."""
+    import lightgbm
+
+    target, weight = training_rows(train)
+    native = native_params(spec.params, spec, settings.seed, settings.num_threads)
+    data = matrix(train)
+    categorical = list(range(train.numeric.shape[1], data.shape[1]))
+    dataset = lightgbm.Dataset(data, label=target, weight=weight, categorical_feature=categorical, params=native)
+    try:
+        return lightgbm.Booster(native, dataset)
+    except lightgbm.basic.LightGBMError as error:
+        raise TrainingError("LightGBM takes a trial's parameters and rows", received=str(error).strip()) from error
 
 
 def _scores(raw: np.ndarray | float, task: str) -> np.ndarray:
