@@ -15,7 +15,6 @@ KINDS = {
     "PackageError": (1, DistmlError),
     "TrainingError": (1, DistmlError),
     "ConflictError": (1, DistmlError),
-    "GateRefused": (3, DistmlError),
 }
 
 

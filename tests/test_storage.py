@@ -144,10 +144,6 @@ def test_check_writable_leaves_nothing(storage):
     assert everything_below(Path(storage.root)) == set()
 
 
-def test_free_bytes_of_a_root_that_is_not_there_yet(storage):
-    assert storage.free_bytes() > 0
-
-
 def test_a_new_folder_appears_when_the_block_ends(storage):
     with storage.new_folder("runs/a") as folder:
         (folder / "x").write_bytes(b"1")

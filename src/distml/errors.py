@@ -8,10 +8,10 @@
     │   └── NotFoundError                    no run, model or version of that name
     ├── PackageError                         a model package that is damaged or doesn't reproduce itself
     ├── TrainingError                        a fit that can't go on
-    ├── ConflictError                        a record changed under a compare-and-swap
-    └── GateRefused            exit code 3   a gate refused the version
+    └── ConflictError                        a record changed under a compare-and-swap
 
-Each says four things: the rule, what was received, where, and the remedy.
+Each says four things: the rule, what was received, where, and the remedy. A gate that refuses a version is a verdict,
+not an error; the command then ends with exit code 3.
 """
 
 from __future__ import annotations
@@ -98,12 +98,6 @@ class TrainingError(DistmlError):
 
 class ConflictError(DistmlError):
     """A record was changed by someone else between reading and writing it."""
-
-
-class GateRefused(DistmlError):
-    """The gate refused to promote a version."""
-
-    exit_code = 3
 
 
 def without_password(text: str) -> str:

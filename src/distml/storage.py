@@ -59,15 +59,6 @@ class Storage:
                 remedy="name a folder or bucket that you may write to in `storage`, or change its permissions",
             ) from error
 
-    def free_bytes(self) -> int | None:
-        """Free space on a local root's disk, in bytes; None for remote storage."""
-        if not self.is_local:
-            return None
-        folder = Path(self.root)
-        while not folder.exists():
-            folder = folder.parent
-        return shutil.disk_usage(folder).free
-
     def exists(self, key: str) -> bool:
         import pyarrow.fs
 

@@ -86,8 +86,9 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
 
 
 def _serving(report: dict[str, Any]) -> int | None:
-    versions = [replica["serving"] for replica in report["replicas"].values() if replica["serving"] is not None]
-    return max(versions, default=None)
+    """The version that the replica heard of last serves; earlier ones may be gone, with versions rolled back since."""
+    heard = [replica for replica in report["replicas"].values() if replica["serving"] is not None]
+    return max(heard, key=lambda replica: replica["at"])["serving"] if heard else None
 
 
 def _package_of(storage: Storage, name: str, number: int) -> dict[str, Any]:
