@@ -1,4 +1,4 @@
-"""Commands that carry a table through the lifecycle: run, validate, prepare, tune, train, evaluate, predict."""
+"""Commands that carry a table through the lifecycle: run, validate, prepare, tune, train, evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distml.cli.options import DEFAULT_STORAGE, Config, Engine, Json, Overrides, Reference, StorageOption
+from distml.cli.options import Config, Engine, Json, Overrides
 from distml.cli.output import Lines, begin, result, say, table
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ def register(app: typer.Typer) -> None:
     app.command()(tune)
     app.command()(train)
     app.command()(evaluate)
-    app.command()(predict)
 
 
 def run(
@@ -190,37 +189,3 @@ def _summary(outcome: RunResult) -> str:
         if document[name] is not None:
             parts.append(f"{name}: {document[name]}")
     return "\n\n".join(parts)
-
-
-def predict(
-    reference: Reference,
-    source: Annotated[str, typer.Option("--in", help="file, glob or folder", metavar="URI")],
-    out: Annotated[str, typer.Option("--out", help="a .parquet or .csv file", metavar="URI")],
-    storage: StorageOption = DEFAULT_STORAGE,
-    engine: Engine = "local",
-    json: Json = False,
-) -> None:
-    """Scores a table in batch. Rows that the model can't take go to a file beside, with the reason."""
-    begin(json)
-    import contextlib
-
-    from distml.data import LocalEngine
-    from distml.lifecycle.deploy import config_of
-    from distml.lifecycle.on_ray import local_cluster
-    from distml.lifecycle.predict import predict_table
-    from distml.registry import StoreRegistry, resolve
-    from distml.storage import Storage
-
-    home = Storage(storage)
-    version = resolve(StoreRegistry(home), reference)
-    table_in = config_of(home, version).data.source.model_copy(update={"uri": source, "format": "auto"})
-    with local_cluster() if engine == "ray" else contextlib.nullcontext():
-        if engine == "ray":
-            from distml.data.on_ray import RayEngine
-
-            scored = predict_table(version, home, table_in, out, RayEngine())
-        else:
-            scored = predict_table(version, home, table_in, out, LocalEngine())
-    aside = f"; {scored.num_quarantined:,} rows set aside in {scored.quarantine}" if scored.quarantine else ""
-    document = {"model": version.label, **scored.to_dict()}
-    result(document, f"{scored.num_rows:,} rows scored by {version.label} into {scored.out}{aside}")
