@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from distml.errors import ConflictError, NotFoundError
+from distml.errors import ConflictError, NotFoundError, UsageError
 from distml.registry import Decision, Registry, Version
 from distml.registry.base import resolve
 
@@ -170,3 +171,127 @@ class RegistryContract:
         three.promote("churn", 3, expected=None)
         with pytest.raises(NotFoundError):
             resolve(three, "churn@challenger")
+
+    # Going back
+
+    def test_rollbacks_go_back_champion_by_champion(self, three):
+        for number, expected in ((1, None), (2, 1), (3, 2)):
+            three.promote("churn", number, expected=expected)
+        assert three.previous("churn").number == 2
+        back = three.rollback("churn", expected=3, reasons=("slow",), by="ann@desk")
+        assert back == three.champion("churn") == three.versions("churn")[1]
+        assert three.rollback("churn", expected=2).number == 1
+        assert three.previous("churn") is None
+        assert [(d.version, d.action, d.reasons, d.by) for d in three.audit("churn")[-2:]] == [
+            (2, "rollback", ("slow",), "ann@desk"),
+            (1, "rollback", (), ""),
+        ]
+
+    def test_a_version_promoted_after_a_rollback_goes_back_to_where_that_went(self, three):
+        three.promote("churn", 1, expected=None)
+        three.promote("churn", 2, expected=1)
+        three.rollback("churn", expected=2)
+        three.promote("churn", 3, expected=1)
+        assert three.rollback("churn", expected=3).number == 1
+
+    def test_promoting_the_champion_again_gives_nothing_to_go_back_to(self, three):
+        three.promote("churn", 1, expected=None)
+        three.promote("churn", 1, expected=1)
+        assert three.previous("churn") is None
+
+    @pytest.mark.parametrize("champion", [None, 1])
+    def test_without_a_champion_before_nothing_is_rolled_back(self, three, champion):
+        if champion:
+            three.promote("churn", champion, expected=None)
+        before = three.audit("churn")
+        with pytest.raises(NotFoundError, match=f"received churn, champion: {champion or 'none'}") as caught:
+            three.rollback("churn", expected=champion)
+        assert caught.value.remedy == "name a version: distml promote churn/NUMBER"
+        assert getattr(three.champion("churn"), "number", None) == champion
+        assert three.audit("churn") == before
+
+    def test_a_rollback_by_who_saw_another_champion_is_a_conflict(self, three):
+        three.promote("churn", 1, expected=None)
+        three.promote("churn", 2, expected=1)
+        with pytest.raises(ConflictError, match="champion is 2, expected 1"):
+            three.rollback("churn", expected=1)
+        assert three.champion("churn").number == 2
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_the_champions_are_a_stack(self, three, seed):
+        dice, stack = random.Random(seed), []
+        for _ in range(30):
+            expected = stack[-1] if stack else None
+            if len(stack) > 1 and dice.random() < 0.4:
+                stack.pop()
+                assert three.rollback("churn", expected=expected).number == stack[-1]
+            else:
+                number = dice.choice([known for known in (1, 2, 3) if known != expected])
+                three.promote("churn", number, expected=expected)
+                stack.append(number)
+            assert three.champion("churn").number == stack[-1]
+            assert getattr(three.previous("churn"), "number", None) == (stack[-2] if len(stack) > 1 else None)
+
+    def test_of_threads_that_roll_back_one_champion_one_wins(self, three):
+        for number, expected in ((1, None), (2, 1), (3, 2)):
+            three.promote("churn", number, expected=expected)
+        outcomes = at_once(lambda i: three.rollback("churn", expected=3))
+        assert sum(isinstance(outcome, ConflictError) for outcome in outcomes) == NUM_THREADS - 1
+        assert three.champion("churn").number == 2
+
+    # Pruning
+
+    def test_nothing_resolves_to_a_pruned_version(self, three):
+        three.promote("churn", 2, expected=None)
+        three.prune("churn", 1, reasons=("beyond the newest 2",), by="gc")
+        assert [bool(version.pruned_at) for version in three.versions("churn")] == [True, False, False]
+        for use in (lambda: resolve(three, "churn/1"), lambda: three.promote("churn", 1, expected=2)):
+            with pytest.raises(
+                NotFoundError, match=r"churn/1, pruned by gc on ....-..-..T.*Remedy: run its config again"
+            ):
+                use()
+        (decision,) = [decision for decision in three.audit("churn") if decision.action == "prune"]
+        assert (decision.version, decision.reasons, decision.by) == (1, ("beyond the newest 2",), "gc")
+
+    def test_a_version_is_pruned_once(self, three):
+        three.prune("churn", 1)
+        before = three.versions("churn")
+        three.prune("churn", 1)
+        assert three.versions("churn") == before
+        assert [decision.action for decision in three.audit("churn")].count("prune") == 1
+
+    def test_the_champion_and_the_one_before_it_are_never_pruned(self, three):
+        three.promote("churn", 1, expected=None)
+        three.promote("churn", 2, expected=1)
+        for number in (1, 2):
+            with pytest.raises(UsageError, match=f"received churn/{number}"):
+                three.prune("churn", number)
+        three.rollback("churn", expected=2)
+        three.prune("churn", 2)
+        assert three.champion("churn").number == 1
+
+    def test_what_is_not_registered_is_not_pruned(self, three):
+        with pytest.raises(NotFoundError, match="received churn/4"):
+            three.prune("churn", 4)
+
+    def test_a_pruned_package_that_is_made_again_is_a_new_version(self, three):
+        three.prune("churn", 1)
+        assert register(three, "a").number == 4
+        assert register(three, "a").number == 4
+        assert [bool(version.pruned_at) for version in three.versions("churn")] == [True, False, False, False]
+
+    def test_threads_that_prune_and_promote_leave_no_pruned_champion(self, registry):
+        for i in range(NUM_THREADS):
+            register(registry, f"p{i}")
+        registry.promote("churn", NUM_THREADS, expected=None)
+
+        def change(i: int) -> Any:
+            try:
+                if i % 2:
+                    return registry.promote("churn", i, expected=getattr(registry.champion("churn"), "number", None))
+                return registry.prune("churn", i + 1)
+            except (NotFoundError, UsageError) as error:
+                return error
+
+        at_once(change)
+        assert not registry.champion("churn").pruned_at

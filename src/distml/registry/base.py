@@ -1,15 +1,16 @@
-"""The seam to the registry: a protocol, its records, and a fake that keeps everything in memory."""
+"""The seam to the registry: a protocol, its records, and the rules that every implementation follows."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-from distml.errors import ConflictError, NotFoundError
+from distml.errors import NotFoundError
+from distml.registry.standing import pruned_error
 
-Action = Literal["register", "promote", "refuse", "rollback"]
+Action = Literal["register", "promote", "refuse", "rollback", "prune"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Version:
     run: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     created_at: str = ""
+    pruned_at: str = ""  # when its package was given up to make room; empty while it is kept
 
     @property
     def label(self) -> str:
@@ -49,10 +51,14 @@ class Decision:
 
 
 class Registry(Protocol):
-    """The truth about versions. `promote` is a compare-and-swap: it fails when the champion has changed meanwhile."""
+    """The truth about versions.
+
+    `promote` and `rollback` are compare-and-swaps: they raise `ConflictError` when the champion isn't the one that the
+    caller saw.
+    """
 
     def register(self, name: str, *, package: str, package_id: str, run: str, metrics: Mapping[str, Any]) -> Version:
-        """A new version; the same package is registered once only and gives the version that it has."""
+        """A new version; a package that is kept is registered once only and gives the version that it has."""
         ...
 
     def names(self) -> list[str]: ...
@@ -63,12 +69,30 @@ class Registry(Protocol):
 
     def champion(self, name: str) -> Version | None: ...
 
+    def previous(self, name: str) -> Version | None:
+        """The champion before the present one, to which a rollback goes."""
+        ...
+
     def promote(
         self, name: str, number: int, *, expected: int | None, reasons: tuple[str, ...] = (), by: str = ""
     ) -> None:
         """Makes a version champion if the champion is still `expected` (None: there is none).
 
-        Raises `ConflictError` when it isn't, `NotFoundError` for a version that doesn't exist.
+        Raises `NotFoundError` for a version that doesn't exist or was pruned.
+        """
+        ...
+
+    def rollback(self, name: str, *, expected: int | None, reasons: tuple[str, ...] = (), by: str = "") -> Version:
+        """Makes the champion before the present one champion again, and returns it; two rollbacks go back two.
+
+        Raises `NotFoundError` when there was none before, or its package was pruned.
+        """
+        ...
+
+    def prune(self, name: str, number: int, *, reasons: tuple[str, ...] = (), by: str = "") -> None:
+        """Notes that a version's package is to be deleted: from now on nothing resolves to it.
+
+        Raises `UsageError` for the champion and the one before it, `NotFoundError` for what doesn't exist.
         """
         ...
 
@@ -84,7 +108,7 @@ class Registry(Protocol):
 def resolve(registry: Registry, reference: str) -> Version:
     """The version that `NAME`, `NAME@champion`, `NAME@challenger` or `NAME/3` means; never "the latest" by guess.
 
-    Raises `NotFoundError` with what there is.
+    Raises `NotFoundError` with what there is, also for a version whose package was pruned.
     """
     name, _, alias = reference.partition("@")
     name, _, number = name.partition("/")
@@ -109,66 +133,19 @@ def resolve(registry: Registry, reference: str) -> Version:
             received=reference,
             remedy=f"versions of {name}: {numbers}; champion: {getattr(registry.champion(name), 'number', 'none')}",
         )
+    if chosen[0].pruned_at:
+        raise pruned_error(chosen[0].label, chosen[0].pruned_at)
     return chosen[0]
 
 
-class MemoryRegistry:
-    """Implements `Registry` in memory, for notebooks and tests."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._versions: dict[str, list[Version]] = {}
-        self._champions: dict[str, int] = {}
-        self._audit: list[Decision] = []
-
-    def register(self, name: str, *, package: str, package_id: str, run: str, metrics: Mapping[str, Any]) -> Version:
-        with self._lock:
-            versions = self._versions.setdefault(name, [])
-            for version in versions:
-                if version.package_id == package_id:
-                    return version
-            version = Version(
-                name=name, number=len(versions) + 1, package=package, package_id=package_id, run=run, metrics=metrics
-            )
-            versions.append(version)
-            self.record(Decision(name=name, version=version.number, action="register", by=f"run {run}"))
+def find(versions: Iterable[Version], name: str, number: int) -> Version:
+    """The version of a number; `NotFoundError` when there is none."""
+    for version in versions:
+        if version.number == number:
             return version
-
-    def names(self) -> list[str]:
-        return sorted(self._versions)
-
-    def versions(self, name: str) -> list[Version]:
-        return list(self._versions.get(name, []))
-
-    def champion(self, name: str) -> Version | None:
-        number = self._champions.get(name)
-        return None if number is None else self._versions[name][number - 1]
-
-    def promote(
-        self, name: str, number: int, *, expected: int | None, reasons: tuple[str, ...] = (), by: str = ""
-    ) -> None:
-        with self._lock:
-            check_promotion(self, name, number, expected)
-            self._champions[name] = number
-            self.record(Decision(name=name, version=number, action="promote", reasons=reasons, by=by))
-
-    def record(self, decision: Decision) -> None:
-        self._audit.append(decision)
-
-    def audit(self, name: str) -> list[Decision]:
-        return [decision for decision in self._audit if decision.name == name]
+    raise NotFoundError("a version is registered before it is promoted", received=f"{name}/{number}")
 
 
-def check_promotion(registry: Registry, name: str, number: int, expected: int | None) -> None:
-    """Raises unless the version exists and the champion is the one expected."""
-    if number not in [version.number for version in registry.versions(name)]:
-        raise NotFoundError("a version is registered before it is promoted", received=f"{name}/{number}")
-    champion = registry.champion(name)
-    current = champion.number if champion else None
-    if current != expected:
-        raise ConflictError(
-            "a champion is replaced only by who saw it",
-            received=f"champion is {current}, expected {expected}",
-            where=name,
-            remedy="look at `distml show` and repeat the command",
-        )
+def now() -> str:
+    """The time as records keep it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
 """The registry in storage: one file per version and per change, each created exclusively.
 
 models/<name>/versions/000001.json     what was registered
-models/<name>/champion/000001.json     each change of champion, the newest counts
+models/<name>/champion/000001.json     each change of champion and each pruning, the newest counts
 models/<name>/audit/000001.json        each decision
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from distml.errors import ConflictError
-from distml.registry.base import Decision, Version, check_promotion
+from distml.registry.base import Decision, Version, find, now
+from distml.registry.standing import Standing
 from distml.storage import Storage
 
 
@@ -27,11 +27,11 @@ class StoreRegistry:
         def append() -> tuple[Version, bool]:
             versions = self.versions(name)
             for version in versions:
-                if version.package_id == package_id:
+                if version.package_id == package_id and not version.pruned_at:
                     return version, False
             version = Version(
                 name=name, number=len(versions) + 1, package=package, package_id=package_id, run=run,
-                metrics=metrics, created_at=_now(),
+                metrics=metrics, created_at=now(),
             )  # fmt: skip
             self.storage.swap_json(f"models/{name}/versions", len(versions), asdict(version))
             return version, True
@@ -45,27 +45,65 @@ class StoreRegistry:
         return self.storage.list("models")
 
     def versions(self, name: str) -> list[Version]:
-        folder = f"models/{name}/versions"
-        return [Version(**self.storage.read_json(f"{folder}/{file}")) for file in self.storage.list(folder)]
+        _, standing = self._standing(name)
+        return [self._read(name, int(file[:-5]), standing) for file in self.storage.list(f"models/{name}/versions")]
 
     def champion(self, name: str) -> Version | None:
-        _, record = self.storage.read_swapped(f"models/{name}/champion")
-        if record is None:
-            return None
-        return Version(**self.storage.read_json(f"models/{name}/versions/{record['version']:06d}.json"))
+        _, standing = self._standing(name)
+        return None if standing.champion is None else self._read(name, standing.champion, standing)
+
+    def previous(self, name: str) -> Version | None:
+        _, standing = self._standing(name)
+        return None if standing.previous is None else self._read(name, standing.previous, standing)
+
+    def _read(self, name: str, number: int, standing: Standing) -> Version:
+        version = Version(**self.storage.read_json(f"models/{name}/versions/{number:06d}.json"))
+        return replace(version, pruned_at=standing.pruned.get(number, ""))
 
     def promote(
         self, name: str, number: int, *, expected: int | None, reasons: tuple[str, ...] = (), by: str = ""
     ) -> None:
-        # The revision is read before the check, so a change in between makes the swap fail.
-        revision, _ = self.storage.read_swapped(f"models/{name}/champion")
-        check_promotion(self, name, number, expected)
-        self.storage.swap_json(f"models/{name}/champion", revision, {"version": number, "at": _now(), "by": by})
-        self.record(Decision(name=name, version=number, action="promote", reasons=reasons, by=by))
+        find(self.versions(name), name, number)
+        revision, standing = self._standing(name)
+        decision = Decision(name=name, version=number, action="promote", reasons=reasons, by=by)
+        self._swap(revision, standing.promote(number, expected=expected), decision)
+        self.record(decision)
+
+    def rollback(self, name: str, *, expected: int | None, reasons: tuple[str, ...] = (), by: str = "") -> Version:
+        revision, standing = self._standing(name)
+        after = standing.rollback(expected=expected)
+        version = self._read(name, after.champions[-1], after)
+        decision = Decision(name=name, version=version.number, action="rollback", reasons=reasons, by=by)
+        self._swap(revision, after, decision)
+        self.record(decision)
+        return version
+
+    def prune(self, name: str, number: int, *, reasons: tuple[str, ...] = (), by: str = "") -> None:
+        find(self.versions(name), name, number)
+        decision = Decision(name=name, version=number, action="prune", reasons=reasons, by=by)
+
+        def append() -> bool:
+            revision, standing = self._standing(name)
+            after = standing.prune(number, at=now())
+            if after != standing:
+                self._swap(revision, after, decision)
+            return after != standing
+
+        if _until_won(append):
+            self.record(decision)
+
+    def _standing(self, name: str) -> tuple[int, Standing]:
+        revision, value = self.storage.read_swapped(f"models/{name}/champion")
+        return revision, Standing.from_dict(name, value)
+
+    def _swap(self, revision: int, standing: Standing, decision: Decision) -> None:
+        """Writes a standing that was made from the one of `revision`; a change in between makes this fail."""
+        change = {**standing.to_dict(), "action": decision.action, "at": now(), "by": decision.by}
+        self.storage.swap_json(f"models/{decision.name}/champion", revision, change)
 
     def record(self, decision: Decision) -> None:
         folder = f"models/{decision.name}/audit"
-        entry = replace(decision, at=decision.at or _now()).to_dict()
+        entry = replace(decision, at=decision.at or now()).to_dict()
 
         def append() -> int:
             revision, _ = self.storage.read_swapped(folder)
@@ -85,7 +123,3 @@ def _until_won(append: Callable[[], Any]) -> Any:
             return append()
         except ConflictError:
             continue
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
