@@ -8,6 +8,7 @@ from typing import Any
 from distml.metrics import METRICS, Metric
 from distml.training import EpochResult, FitSettings
 from distml.tune import Candidate, Objective, SearchSpace, TrialRecord
+from distml.tune.log import LoggedTrial
 from distml.tune.objective import Data
 from distml.tune.study import Study
 from problems import input_of, problem
@@ -53,9 +54,17 @@ class Heard:
     """Implements `SearchListener`: remembers all that it is told."""
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.recalled: list[LoggedTrial] = []
         self.started: list[Candidate] = []
         self.epochs: dict[int, list[EpochResult]] = defaultdict(list)
         self.ended: list[TrialRecord] = []
+
+    def on_note(self, note: str) -> None:
+        self.notes.append(note)
+
+    def on_recall(self, trial: LoggedTrial) -> None:
+        self.recalled.append(trial)
 
     def on_start(self, candidate: Candidate) -> None:
         self.started.append(candidate)

@@ -15,6 +15,7 @@ import distml
 SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
+    {"secrets"},
     {"config", "storage", "hashing"},
     {"schema", "metrics", "batch"},
     {"clean", "summary"},

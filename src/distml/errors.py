@@ -16,7 +16,6 @@ not an error; the command then ends with exit code 3.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 
@@ -98,15 +97,6 @@ class TrainingError(DistmlError):
 
 class ConflictError(DistmlError):
     """A record was changed by someone else between reading and writing it."""
-
-
-def without_password(text: str) -> str:
-    """A text whose URIs have lost their user and password, as everything that is logged or kept does.
-
-    >>> without_password("postgresql://ann:secret@db/runs")
-    'postgresql://db/runs'
-    """
-    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:

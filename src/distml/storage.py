@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from distml.errors import ConflictError, NotFoundError, StorageError
+from distml.secrets import with_secrets
 
 
 class Storage:
@@ -291,7 +292,7 @@ def _filesystem(root: str, is_local: bool) -> tuple[Any, str]:
     if is_local:
         return pyarrow.fs.LocalFileSystem(), root
     try:
-        return pyarrow.fs.FileSystem.from_uri(root)
+        return pyarrow.fs.FileSystem.from_uri(with_secrets(root))
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise StorageError(
             "storage is a local path or a URI that pyarrow knows (s3://, gs://)",

@@ -7,7 +7,7 @@ from distml.lifecycle.journal import Journal
 from distml.metrics import METRICS
 from distml.tracking import MemoryTracker
 from distml.training import EpochResult
-from distml.tune import Candidate, TrialRecord, local
+from distml.tune import Candidate, Search, TrialRecord, local
 from distml.tune.halving import Halving
 from searches import AUC, Heard, data_of, objective_of, repeatable, study_of
 
@@ -52,6 +52,9 @@ class Told:
 
     def __init__(self):
         self.stages, self.trials = [], []
+
+    def run(self, run, storage):
+        pass
 
     def stage(self, name, note):
         self.stages.append((name, note))
@@ -152,7 +155,7 @@ def test_after_an_error_nothing_more_is_written(num_answered):
 def test_a_search_goes_on_without_its_tracker():
     def searched(listener):
         halving = Halving(AUC, max_epochs=14, lag=4)
-        return local.search(study_of(num_samples=5), objective_of(), data_of(), halving, listener)
+        return local.run_trials(Search(study_of(num_samples=5), halving, listener), objective_of(), data_of())
 
     tracker = Failing(6)
     written, _ = journal(tracker)

@@ -4,7 +4,8 @@ from collections import defaultdict
 import pytest
 
 from contracts.tracker import TrackerContract
-from distml.errors import StorageError, without_password
+from distml.errors import StorageError
+from distml.secrets import without_password
 from distml.tracking import Point
 from distml.tracking.base import LoggedRun
 from distml.tracking.mlflow import MlflowTracker, embedded_uri

@@ -1,13 +1,14 @@
 import pytest
 
-from distml.tune import local
+from distml.tune import Search, local
 from distml.tune.halving import Halving
 from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 
 def search(study=None, objective=None, halving=None, time_budget_s=None):
     heard = Heard()
-    records = local.search(study or study_of(), objective or objective_of(), data_of(), halving, heard, time_budget_s)
+    made = Search(study or study_of(), halving, heard)
+    records = local.run_trials(made, objective or objective_of(), data_of(), time_budget_s=time_budget_s)
     return records, heard
 
 

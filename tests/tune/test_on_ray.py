@@ -1,8 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from distml.config import SearchConfig
-from distml.tune import local
+from distml.storage import Storage
+from distml.tune import Search, local
 from distml.tune.halving import Halving
+from distml.tune.log import TrialFiles
 from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
@@ -18,9 +23,9 @@ def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, **conf
     from distml.tune import on_ray
 
     heard = Heard()
-    records = on_ray.search(
-        study, objective or objective_of(), data_of(), halving, heard, SearchConfig(**config),
-        folder=folder, max_concurrent=max_concurrent,
+    records = on_ray.run_trials(
+        Search(study, halving, heard), objective or objective_of(), data_of(), TrialFiles(Storage(folder), "search"),
+        halving.rungs if halving else (), SearchConfig(**config), folder=folder, max_concurrent=max_concurrent,
     )  # fmt: skip
     return records, heard
 
@@ -30,7 +35,8 @@ def test_trials_are_those_of_a_local_search(tmp_path):
         return Halving(AUC, max_epochs=14, lag=4)
 
     here = Heard()
-    wanted = local.search(study_of(OVERRIDES, seed=2), objective_of(), data_of(), halving(), here)
+    search = Search(study_of(OVERRIDES, seed=2), halving(), here)
+    wanted = local.run_trials(search, objective_of(), data_of(), TrialFiles(Storage(tmp_path), "search"))
     found, there = on_ray(tmp_path, study_of(OVERRIDES, seed=2), halving=halving())
     assert repeatable(found) == repeatable(wanted)
     assert there.curves() == here.curves()
@@ -45,6 +51,8 @@ def test_a_failure_that_nothing_foresaw_is_told_in_one_line(tmp_path):
     assert [record.state for record in records] == ["finished", "failed"]
     assert records[1].reason.startswith("ValueError: dropout")
     assert "\n" not in records[1].reason
+    told = re.search(r"\(more in (.*)\)", records[1].reason)
+    assert "Traceback" in Path(told[1]).read_text()
 
 
 def test_trials_that_run_out_of_time_are_stopped(tmp_path):

@@ -76,6 +76,11 @@ class Lines:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
+        self.run_id: str | None = None
+
+    def run(self, run: str, storage: str) -> None:
+        self.run_id = run
+        say(f"{self._clock()}  run {run} in {storage}")
 
     def stage(self, name: str, note: str) -> None:
         if note != "…":

@@ -1,6 +1,6 @@
 """The run config: what a user writes, as frozen values."""
 
-from distml.config.load import load_config, parse_config
+from distml.config.load import load_config, parse_config, with_absolute_paths
 from distml.config.sections import (
     AutoscalingConfig,
     CategoricalConfig,
@@ -51,4 +51,5 @@ __all__ = [
     "ValidateConfig",
     "load_config",
     "parse_config",
+    "with_absolute_paths",
 ]

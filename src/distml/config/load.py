@@ -13,8 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from distml.config.sections import GateConfig, GatesConfig, RunConfig
 from distml.errors import ConfigError, did_you_mean
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+from distml.secrets import VARIABLE
 
 
 class _Loader(yaml.SafeLoader):
@@ -87,6 +86,24 @@ def parse_config(
         raise _config_error(error, node, where) from error
 
 
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """The config with local paths written from the root, so that it means the same in every folder."""
+    data = config.data
+    sources = {
+        name: source.model_copy(update={"uri": _absolute(source.uri)})
+        for name, source in (("source", data.source), ("test", data.test))
+        if source is not None
+    }
+    changes: dict[str, Any] = {"storage": _absolute(config.storage), "data": data.model_copy(update=sources)}
+    return config.model_copy(update=changes)
+
+
+def _absolute(path: str) -> str:
+    if "://" in path or path.startswith("sklearn:"):
+        return path
+    return str(Path(path).expanduser().absolute())
+
+
 def _yaml_error(error: yaml.YAMLError, where: str) -> ConfigError:
     mark = getattr(error, "problem_mark", None)
     place = f"{where}, line {mark.line + 1}" if mark else where
@@ -139,7 +156,9 @@ def _interpolate(value: Any, environ: Mapping[str, str], where: str, path: tuple
             remedy=f"set {name} in the environment, or write ${{{name}:-default}}",
         )
 
-    return _VARIABLE.sub(resolve, value)
+    # A URI's user and password stay as they are written: see `secrets`.
+    pieces = re.split(r"(//[^/\s]*@)", value)
+    return "".join(piece if i % 2 else VARIABLE.sub(resolve, piece) for i, piece in enumerate(pieces))
 
 
 def _config_error(error: ValidationError, node: yaml.Node | None, where: str) -> ConfigError:

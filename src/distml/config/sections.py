@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from distml.errors import without_password
+from distml.secrets import without_password
 
 Scalar = bool | int | float | str
 Task = Literal["binary", "multiclass", "regression"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from distml.config.sections import SourceConfig
 from distml.errors import DataError
+from distml.secrets import with_secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ def find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:
         filesystem: Any = pyarrow.fs.LocalFileSystem()
     else:
         try:
-            filesystem, path = pyarrow.fs.FileSystem.from_uri(uri)
+            filesystem, path = pyarrow.fs.FileSystem.from_uri(with_secrets(uri))
         except (pyarrow.ArrowInvalid, OSError) as error:
             raise DataError(
                 "a source is a path or a URI that pyarrow reads", received=uri, remedy=str(error)
@@ -63,5 +64,5 @@ def open_filesystem(source: SourceConfig) -> Any:
     import pyarrow.fs
 
     if "://" in source.uri:
-        return pyarrow.fs.FileSystem.from_uri(source.uri)[0]
+        return pyarrow.fs.FileSystem.from_uri(with_secrets(source.uri))[0]
     return pyarrow.fs.LocalFileSystem()

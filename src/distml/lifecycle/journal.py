@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from distml.metrics import Metric
 from distml.tracking import Point, RunStatus, Tracker
+from distml.tracking.base import TrackedRun
 from distml.training import EpochResult
 from distml.tune import Candidate, TrialRecord
+from distml.tune.log import LoggedTrial
 from distml.tune.objective import TrialState
 
 # MLflow has no status for a pruned trial; the tag `distml.state` tells it from a finished one.
@@ -26,6 +28,10 @@ _STATUS: dict[TrialState, RunStatus] = {
 class Reporter(Protocol):
     """Hears, in plain words, how a run goes."""
 
+    def run(self, run: str, storage: str) -> None:
+        """The run has an id, or goes on under the one that it has."""
+        ...
+
     def stage(self, name: str, note: str) -> None:
         """A stage began, ended or was reused."""
         ...
@@ -35,6 +41,9 @@ class Reporter(Protocol):
 
 class Silent:
     """A `Reporter` that says nothing."""
+
+    def run(self, run: str, storage: str) -> None:
+        pass
 
     def stage(self, name: str, note: str) -> None:
         pass
@@ -47,22 +56,41 @@ class Journal:
     """Implements `SearchListener`: one tracked run per trial, written by a thread of its own.
 
     The tracker has one writer and the search never waits for it. An error of the tracker ends the writing, is kept
-    as `error` and told at `close`; the search goes on.
+    as `error` and told at `close`; the search goes on. With `goes_on` the parent has runs of trials already, of a
+    search that was cut off: they are gone on with, and what they have is not written again.
     """
 
-    def __init__(self, tracker: Tracker, parent: str, metric: Metric, reporter: Reporter, num_samples: int) -> None:
+    def __init__(
+        self, tracker: Tracker, parent: str, metric: Metric, reporter: Reporter, num_samples: int, goes_on: bool = False
+    ) -> None:
         self._tracker = tracker
         self._parent = parent
         self._metric = metric
         self._reporter = reporter
         self._num_samples = num_samples
         self._runs: dict[int, str] = {}
+        self._known: dict[int, TrackedRun] = {}
+        self._last_step: dict[int, int] = {}
         self._best: float | None = None
         self._num_done = 0
         self.error: Exception | None = None
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        if goes_on:
+            self._calls.put(self._find)
         self._thread = threading.Thread(target=self._write, name="distml-journal", daemon=True)
         self._thread.start()
+
+    def on_note(self, note: str) -> None:
+        self._reporter.stage("tune", note)
+
+    def on_recall(self, trial: LoggedTrial) -> None:
+        number, record = trial.candidate.number, trial.record
+        self.on_start(trial.candidate)
+        if trial.epochs:
+            self.on_epochs(number, trial.epochs)
+        if record is not None:
+            self._count(record)
+            self._calls.put(lambda: self._end(record))
 
     def on_start(self, candidate: Candidate) -> None:
         self._calls.put(lambda: self._start(candidate))
@@ -70,18 +98,22 @@ class Journal:
     def on_epochs(self, number: int, epochs: list[EpochResult]) -> None:
         now = int(time.time() * 1000)
         points = [point for epoch in epochs for point in self._points(epoch, now)]
-        self._calls.put(lambda: self._tracker.log_points(self._runs[number], points))
+        self._calls.put(lambda: self._log(number, points))
 
     def on_end(self, record: TrialRecord) -> None:
+        self._count(record)
+        self._reporter.trial(record, self._best, self._num_done, self._num_samples)
+        self._calls.put(lambda: self._end(record))
+
+    def _count(self, record: TrialRecord) -> None:
         self._num_done += 1
         if record.score is not None and record.state in ("finished", "stopped"):
             nothing = float("nan") if self._best is None else self._best
             self._best = record.score if self._metric.better(record.score, nothing) else self._best
-        self._reporter.trial(record, self._best, self._num_done, self._num_samples)
-        self._calls.put(lambda: self._end(record))
 
     def close(self) -> None:
         """Waits until everything is written."""
+        self._calls.put(self._forget)
         self._calls.put(None)
         self._thread.join()
         if self.error is not None:
@@ -95,14 +127,31 @@ class Journal:
                 except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on and the end tells of it
                     self.error = error
 
+    def _find(self) -> None:
+        """The runs of trials that the parent has; the later one where a process died between two."""
+        for known in self._tracker.children(self._parent):
+            if "distml.trial" in known.tags:
+                self._known[int(known.tags["distml.trial"])] = known
+
     def _start(self, candidate: Candidate) -> None:
-        run = self._tracker.start_run(
-            f"trial-{candidate.number:04d}-{candidate.family}",
-            parent=self._parent,
-            tags={"distml.trial": str(candidate.number), "distml.family": candidate.family},
-        )
-        self._runs[candidate.number] = run
-        self._tracker.log_params(run, {"family": candidate.family, **candidate.params})
+        known = self._known.pop(candidate.number, None)
+        if known is not None:
+            self._runs[candidate.number] = known.run
+            step = self._tracker.last_step(known.run, f"validation_{self._metric.name}")
+            self._last_step[candidate.number] = step or 0
+            if known.status != "FINISHED":
+                self._tracker.continue_run(known.run)
+        else:
+            self._runs[candidate.number] = self._tracker.start_run(
+                f"trial-{candidate.number:04d}-{candidate.family}",
+                parent=self._parent,
+                tags={"distml.trial": str(candidate.number), "distml.family": candidate.family},
+            )
+        self._tracker.log_params(self._runs[candidate.number], {"family": candidate.family, **candidate.params})
+
+    def _log(self, number: int, points: list[Point]) -> None:
+        last_step = self._last_step.get(number, 0)
+        self._tracker.log_points(self._runs[number], [point for point in points if point.step > last_step])
 
     def _end(self, record: TrialRecord) -> None:
         run = self._runs[record.number]
@@ -111,6 +160,13 @@ class Journal:
             tags["distml.reason"] = record.reason
         self._tracker.set_tags(run, tags)
         self._tracker.end_run(run, _STATUS[record.state])
+
+    def _forget(self) -> None:
+        """Ends runs of trials that are no part of the search any more: it began again."""
+        for known in self._known.values():
+            if known.status == "RUNNING":
+                self._tracker.set_tags(known.run, {"distml.state": "discarded"})
+                self._tracker.end_run(known.run, "KILLED")
 
     def _points(self, epoch: EpochResult, now: int) -> list[Point]:
         values: dict[str, Any] = {

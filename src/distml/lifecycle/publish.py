@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distml.errors import without_password
 from distml.evaluation import Verdict
 from distml.evaluation.page import render
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import in_units
+from distml.secrets import without_password
 from distml.tracking import Point, Tracker
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from distml.config import RunConfig, Task
+from distml.config import RunConfig, Task, with_absolute_paths
 from distml.data.engine import Engine, LocalEngine
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent
@@ -22,6 +22,7 @@ from distml.lifecycle.search import Searched, in_units, search
 from distml.lifecycle.train import train
 from distml.metrics import METRICS, metric_for
 from distml.registry import Decision, Registry, StoreRegistry
+from distml.secrets import with_secrets
 from distml.storage import Storage
 from distml.tracking import Tracker
 from distml.tune import SearchSpace
@@ -56,30 +57,51 @@ def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scrat
 
 def run(config: RunConfig, resources: Resources, *, until: Stage = "gate") -> RunResult:
     """Runs the stages up to `until`. How a run ended, an interrupt or an error too, stands in its record."""
+    config = with_absolute_paths(config)
     storage = preflight(config)
-    with RunRecord.start(storage, config) as record:
+    return _carry_out(config, storage, RunRecord.start(storage, config, until), resources, until)
+
+
+def resume(storage: Storage, run: str, resources: Resources, *, force: bool = False) -> RunResult:
+    """Goes on with a run that was cut off or failed: stages that it finished, and trials, are not repeated.
+
+    Raises `UsageError` as `RunRecord.reopen` does.
+    """
+    record = RunRecord.reopen(storage, run, force=force)
+    return _carry_out(record.config, storage, record, resources, record.value["until"])
+
+
+def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources: Resources, until: Stage) -> RunResult:
+    resources.reporter.run(record.run, storage.root)
+    with record:
         result = RunResult(run=record.run, config=config, storage=storage, seconds=record.value["seconds"])
         with _timed(record, resources.reporter, "prepare") as note:
             result.prepared = prepared = prepare(config, storage, resources.engine)
             check_choices(config, prepared)
             counts = ", ".join(f"{count:,} {split}" for split, count in prepared.num_rows.items())
             note(prepared.key, f"{counts} rows")
-        with _tracked(config, resources, storage, result) as tracker:
+        with _tracked(config, resources, storage, record, result) as tracker:
             _stages(config, resources, tracker, storage, record, result, until)
         record.write(state="finished", result=result.to_dict())
         return result
 
 
 @contextmanager
-def _tracked(config: RunConfig, resources: Resources, storage: Storage, result: RunResult) -> Iterator[Tracker]:
+def _tracked(
+    config: RunConfig, resources: Resources, storage: Storage, record: RunRecord, result: RunResult
+) -> Iterator[Tracker]:
     """The run in the tracker, its status the way that the block ended."""
     tracker = resources.tracker or open_tracker(config, storage)
     status: Literal["FINISHED", "FAILED", "KILLED"] = "FAILED"
     try:
-        result.tracking_run = tracker.start_run(
-            result.run, tags={"distml.run": result.run, "distml.model": config.name}
-        )
-        tracker.log_params(result.tracking_run, _flat(config.to_public_dict()))
+        result.tracking_run = record.value.get("tracking_run")
+        if result.tracking_run is not None:
+            tracker.continue_run(result.tracking_run)
+        else:
+            tags = {"distml.run": result.run, "distml.model": config.name}
+            result.tracking_run = tracker.start_run(result.run, tags=tags)
+            record.write(tracking_run=result.tracking_run)
+            tracker.log_params(result.tracking_run, _flat(config.to_public_dict()))
         yield tracker
         status = "FINISHED"
     except KeyboardInterrupt:
@@ -97,6 +119,8 @@ def preflight(config: RunConfig) -> Storage:
     Raises `UsageError` as `check_config` does, and for storage that can't be written.
     """
     check_config(config)
+    if config.tracking.uri is not None:
+        with_secrets(config.tracking.uri)
     storage = Storage(config.storage)
     storage.check_writable()
     return storage
@@ -143,7 +167,7 @@ def _stages(
 
     if wanted("tune"):
         with _timed(record, reporter, "tune") as note:
-            result.searched = searched = _tune(config, resources, tracker, result, prepared, storage)
+            result.searched = searched = _tune(config, resources, tracker, record, prepared, storage)
             note(searched.key, _search_note(searched, prepared))
     if wanted("train"):
         with _timed(record, reporter, "train") as note:
@@ -185,17 +209,18 @@ def _tune(
     config: RunConfig,
     resources: Resources,
     tracker: Tracker,
-    result: RunResult,
+    record: RunRecord,
     prepared: Prepared,
     storage: Storage,
 ) -> Searched:
-    assert result.tracking_run is not None
     metric = metric_for(config.search.metric, prepared.target.task)
-    journal = Journal(tracker, result.tracking_run, metric, resources.reporter, config.search.num_samples)
+    parent, num_samples = record.value["tracking_run"], config.search.num_samples
+    journal = Journal(tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on)
     try:
         return search(
-            config, prepared, storage, journal, max_concurrent=resources.max_concurrent, scratch=resources.scratch
-        )
+            config, prepared, storage, journal, max_concurrent=resources.max_concurrent, scratch=resources.scratch,
+            goes_on=record.goes_on,
+        )  # fmt: skip
     finally:
         journal.close()
 
@@ -222,9 +247,9 @@ def _gate(result: RunResult, registry: Registry) -> None:
     )  # fmt: skip
     by = f"run {result.run}"
     if not verdict.promoted:
-        registry.record(
-            Decision(name=config.name, version=version.number, action="refuse", reasons=verdict.reasons, by=by)
-        )
+        refusal = Decision(name=config.name, version=version.number, action="refuse", reasons=verdict.reasons, by=by)
+        if refusal not in [replace(decision, at="") for decision in registry.audit(config.name)]:
+            registry.record(refusal)  # a run that was cut off may have recorded it before
     elif champion is None or champion.number != version.number:
         expected = champion.number if champion else None
         registry.promote(config.name, version.number, expected=expected, reasons=verdict.reasons, by=by)
@@ -237,7 +262,7 @@ def open_tracker(config: RunConfig, storage: Storage) -> Tracker:
 
     experiment = config.tracking.experiment or config.name
     if config.tracking.uri is not None:
-        return MlflowTracker(config.tracking.uri, experiment)
+        return MlflowTracker(with_secrets(config.tracking.uri), experiment)
     return MlflowTracker(embedded_uri(storage.root), experiment, artifacts=f"{storage.root}/mlflow/artifacts")
 
 

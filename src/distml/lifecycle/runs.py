@@ -8,27 +8,74 @@ from typing import Any
 
 from distml.config import RunConfig
 from distml.errors import DistmlError, NotFoundError, UsageError, root_cause
+from distml.lifecycle.liveness import is_here, run_state, this_process
 from distml.storage import Storage
 
 
 class RunRecord:
-    """One run's record, written at every change. States: running, finished, failed, interrupted."""
+    """One run's record, written at every change. States: running, finished, failed, interrupted.
 
-    def __init__(self, storage: Storage, value: dict[str, Any]) -> None:
+    `goes_on`: the run was cut off and is gone on with.
+    """
+
+    def __init__(self, storage: Storage, value: dict[str, Any], *, goes_on: bool = False) -> None:
         self.storage = storage
         self.value = value
+        self.goes_on = goes_on
 
     @classmethod
-    def start(cls, storage: Storage, config: RunConfig) -> RunRecord:
+    def start(cls, storage: Storage, config: RunConfig, until: str = "gate") -> RunRecord:
         now = datetime.now(UTC)
         run = f"{config.name}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         value: dict[str, Any] = {
             "run": run, "name": config.name, "state": "running", "started_at": now.isoformat(timespec="milliseconds"),
-            "config": config.to_public_dict(), "stages": {}, "seconds": {},
+            "until": until, "config": config.to_public_dict(), "stages": {}, "seconds": {}, **this_process(),
+            "lost_password": config.to_public_dict() != config.to_dict(),
         }  # fmt: skip
         record = cls(storage, value)
         record.write()
         return record
+
+    @classmethod
+    def reopen(cls, storage: Storage, run: str, *, force: bool = False) -> RunRecord:
+        """The record of a run that was cut off or failed, running again. Parameters and errors: `resumable`."""
+        record = cls.resumable(storage, run, force=force)
+        value = record.value
+        resumed = [*value.get("resumed_at", ()), datetime.now(UTC).isoformat(timespec="milliseconds")]
+        value.pop("error", None)
+        record.write(state="running", resumed_at=resumed, **this_process())
+        return record
+
+    @classmethod
+    def resumable(cls, storage: Storage, run: str, *, force: bool = False) -> RunRecord:
+        """The record of a run that can be gone on with, nothing changed yet.
+
+        force: its process is gone, though its machine can't be asked from here. Raises `UsageError` for one that has
+        finished, still runs, or had a password in its config.
+        """
+        value = read_run(storage, run)
+        if value["state"] == "finished":
+            raise UsageError("a run is resumed if it has not finished", received=run, remedy=f"distml show {run}")
+        if run_state(value) == "running" and not (force and not is_here(value)):
+            raise UsageError(
+                "a run is resumed when the process that carried it out is gone",
+                received=f"process {value.get('pid')} on {value.get('host')}",
+                where=run,
+                remedy="wait for it or end it first" + ("" if is_here(value) else "; if that machine is gone: --force"),
+            )
+        if value.get("lost_password"):
+            raise UsageError(
+                "a run's record holds no password, so what needs one is named by a variable",
+                received="a URI with a password in the config",
+                where=run,
+                remedy="write it as ${VARIABLE} and give the run's command again: it goes on from what is finished",
+            )
+        return cls(storage, value, goes_on=True)
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's config, its storage being where the record was found."""
+        return RunConfig.model_validate({**self.value["config"], "storage": self.storage.root})
 
     def __enter__(self) -> RunRecord:
         return self

@@ -15,8 +15,9 @@ from distml.metrics import Metric, metric_for
 from distml.storage import Storage, content_hash
 from distml.target import NumericTarget, Target
 from distml.training import FitSettings
-from distml.tune import Objective, SearchListener, SearchSpace, TrialRecord
+from distml.tune import Objective, Search, SearchListener, SearchSpace, TrialRecord
 from distml.tune.halving import Halving
+from distml.tune.log import TrialLog
 from distml.tune.objective import best_of
 from distml.tune.study import Study
 
@@ -46,19 +47,25 @@ def search(
     *,
     max_concurrent: int | None,
     scratch: Path | None = None,
+    goes_on: bool = False,
 ) -> Searched:
-    """Runs the stage, or reads its result. `max_concurrent` None: in this process, one trial after another.
+    """Runs the stage, on from where it was cut off, or reads its result.
 
-    scratch: a folder for Ray Tune's own files, which end with the search; None: the system's.
+    max_concurrent: None for this process, one trial after another. scratch: a folder for Ray Tune's own files, which
+    end with the search; None: the system's. goes_on: the listener, too, was cut off, and hears of every trial.
 
     Raises `TrainingError` when no trial came to a score.
     """
     metric = metric_for(config.search.metric, prepared.target.task)
     sections = [config.to_dict()[name] for name in ("model", "search", "train")]
     key = content_hash(prepared.key, config.seed, sections)
+    log = TrialLog(storage, f"searched/{key}")
     value, reused = once(
-        storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent, scratch)
+        storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent, scratch, log)
     )
+    if reused and goes_on:  # the process before may have died before it told of every trial
+        for trial in log.read():
+            listener.on_recall(trial)
     records = tuple(TrialRecord(**record) for record in value["records"])
     best = best_of(list(records), metric)
     assert best is not None, "a search without a best trial raises before it is stored"
@@ -92,32 +99,22 @@ def _search(
     listener: SearchListener,
     max_concurrent: int | None,
     scratch: Path | None,
+    log: TrialLog,
 ) -> dict[str, Any]:
-    space = SearchSpace.of(config.model.families, config.search.space)
-    lag = max(MIN_LAG, max_concurrent or 1)
-    study = Study(
-        space,
-        metric,
-        num_samples=config.search.num_samples,
-        sampler=config.search.sampler,
-        seed=config.seed,
-        lag=lag,
-    )
-    halving = Halving(metric, max_epochs=config.train.max_epochs, lag=lag)
-    decides = halving if config.search.scheduler == "asha" else None
+    search, rungs = _begin(config, metric, listener, max_concurrent, log)
     objective = objective_for(config, prepared, metric)
     recipes = {name for name in prepared.pipelines if name in _recipes(config)}
     data = {name: (prepared.features(name, "train"), prepared.features(name, "validation")) for name in recipes}
     if max_concurrent is None:
         from distml.tune import local
 
-        records = local.search(study, objective, data, decides, listener, config.search.time_budget_s)
+        records = local.run_trials(search, objective, data, log.files, config.search.time_budget_s)
     else:
         from distml.tune import on_ray
 
         with tempfile.TemporaryDirectory(prefix="distml-tune-", dir=scratch) as folder:
-            records = on_ray.search(
-                study, objective, data, decides, listener, config.search,
+            records = on_ray.run_trials(
+                search, objective, data, log.files, rungs, config.search,
                 folder=Path(folder), max_concurrent=max_concurrent,
             )  # fmt: skip
     if best_of(records, metric) is None:
@@ -129,6 +126,45 @@ def _search(
             remedy="give search.time_budget_s more time" if not reasons else None,
         )
     return {"records": [record.to_dict() for record in records]}
+
+
+def _begin(
+    config: RunConfig, metric: Metric, listener: SearchListener, max_concurrent: int | None, log: TrialLog
+) -> tuple[Search, tuple[int, ...]]:
+    """The search, gone on with where its log has trials already, and the epochs at which trials are compared."""
+    begun = log.read()
+    if begun and all(trial.record is not None and trial.record.score is None for trial in begun):
+        return _begin_again("every trial had failed", config, metric, listener, max_concurrent, log)
+    lag = log.begin({"lag": max(MIN_LAG, max_concurrent or 1)})["lag"]
+    study = _study(config, metric, lag)
+    if not study.replay([(trial.candidate, trial.record) for trial in begun]):
+        why = "this version of distml or Optuna draws other candidates"
+        return _begin_again(why, config, metric, listener, max_concurrent, log)
+    if begun:
+        num_ended = sum(trial.record is not None for trial in begun)
+        listener.on_note(f"goes on: {num_ended} trials had ended, {len(begun) - num_ended} were running")
+    halving = Halving(metric, max_epochs=config.train.max_epochs, lag=lag)
+    decides = halving if config.search.scheduler == "asha" else None
+    return Search(study, decides, listener, log, begun), halving.rungs if decides else ()
+
+
+def _begin_again(
+    why: str, config: RunConfig, metric: Metric, listener: SearchListener, max_concurrent: int | None, log: TrialLog
+) -> tuple[Search, tuple[int, ...]]:
+    log.clear()
+    listener.on_note(f"begins again: {why}")
+    return _begin(config, metric, listener, max_concurrent, log)
+
+
+def _study(config: RunConfig, metric: Metric, lag: int) -> Study:
+    return Study(
+        SearchSpace.of(config.model.families, config.search.space),
+        metric,
+        num_samples=config.search.num_samples,
+        sampler=config.search.sampler,
+        seed=config.seed,
+        lag=lag,
+    )
 
 
 def _recipes(config: RunConfig) -> set[str]:

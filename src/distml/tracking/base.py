@@ -21,11 +21,32 @@ class Point:
     timestamp_ms: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrackedRun:
+    """A run as the tracker has it."""
+
+    run: str
+    status: RunStatus
+    tags: Mapping[str, str]
+
+
 class Tracker(Protocol):
     """Logs runs. Every call names its run: there is no current run and no process-wide state."""
 
     def start_run(self, name: str, *, parent: str | None = None, tags: Mapping[str, str] | None = None) -> str:
         """Opens a run and returns its id."""
+        ...
+
+    def continue_run(self, run: str) -> None:
+        """Opens a run that has ended, or that a process left open when it died, once more."""
+        ...
+
+    def children(self, run: str) -> list[TrackedRun]:
+        """The runs started with this one as their parent."""
+        ...
+
+    def last_step(self, run: str, metric: str) -> int | None:
+        """The highest step at which the run has a value of the metric; None without any."""
         ...
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None: ...
@@ -70,6 +91,19 @@ class MemoryTracker:
         run = f"run-{len(self.runs)}"
         self.runs[run] = LoggedRun(name, parent, dict(tags or {}))
         return run
+
+    def continue_run(self, run: str) -> None:
+        self.runs[run].status = "RUNNING"
+
+    def children(self, run: str) -> list[TrackedRun]:
+        return [
+            TrackedRun(run=key, status=logged.status, tags=dict(logged.tags))
+            for key, logged in self.runs.items()
+            if logged.parent == run
+        ]
+
+    def last_step(self, run: str, metric: str) -> int | None:
+        return max((point.step for point in self.runs[run].points if point.metric == metric), default=None)
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None:
         self.runs[run].params.update(params)

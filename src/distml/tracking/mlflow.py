@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distml.errors import StorageError, without_password
-from distml.tracking.base import Point, RunStatus
+from distml.errors import StorageError
+from distml.secrets import without_password
+from distml.tracking.base import Point, RunStatus, TrackedRun
 
 _BATCH = 1000  # MLflow's own limit for metrics in one call
 
@@ -73,6 +74,27 @@ class MlflowTracker:
             run = self.client.create_run(self._experiment, run_name=name, tags=all_tags).info.run_id
         self._open.add(run)
         return run
+
+    def continue_run(self, run: str) -> None:
+        with answering(self.uri):
+            self.client.update_run(run, status="RUNNING")
+        self._open.add(run)
+
+    def children(self, run: str) -> list[TrackedRun]:
+        found: list[TrackedRun] = []
+        page: str | None = None
+        with answering(self.uri):
+            while page != "":
+                runs = self.client.search_runs(
+                    [self._experiment], f"tags.`mlflow.parentRunId` = '{run}'", max_results=1000, page_token=page
+                )
+                found += [TrackedRun(run=r.info.run_id, status=r.info.status, tags=r.data.tags) for r in runs]
+                page = runs.token or ""
+        return found
+
+    def last_step(self, run: str, metric: str) -> int | None:
+        with answering(self.uri):
+            return max((value.step for value in self.client.get_metric_history(run, metric)), default=None)
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from distml.batch import FeatureBatch
 from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import Model
+from distml.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class FitSettings:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     num_threads: int = 1
-    checkpoint: Path | None = None  # a file to go on from if it is there, and to write to
+    checkpoint: Checkpoint | None = None  # to go on from if there is one, and to write to
     checkpoint_interval_s: float = 5.0
 
 

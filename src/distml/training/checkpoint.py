@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import io
+from dataclasses import dataclass
 from typing import Any
 
-import torch
+from distml.storage import Storage
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes beside the file and renames, so that a killed process leaves the last whole checkpoint."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a fit keeps its state: one file in storage, so that any node can go on from it."""
 
+    storage: Storage
+    key: str
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Tensors and plain values only: `weights_only` refuses everything that would execute."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    def save(self, state: dict[str, Any]) -> None:
+        """Replaces the last state as a whole: a killed process leaves the old one or the new one."""
+        import torch
+
+        content = io.BytesIO()
+        torch.save(state, content)
+        self.storage.write_bytes(self.key, content.getvalue())
+
+    def load(self) -> dict[str, Any] | None:
+        """The last state, None when there is none: tensors and plain values, nothing that would execute."""
+        import torch
+
+        if not self.storage.exists(self.key):
+            return None
+        return torch.load(io.BytesIO(self.storage.read_bytes(self.key)), map_location="cpu", weights_only=True)
+
+    def delete(self) -> None:
+        self.storage.delete(self.key)

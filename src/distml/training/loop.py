@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,6 @@ from distml.training.base import (
     training_rows,
     validation_score,
 )
-from distml.training.checkpoint import load_checkpoint, save_checkpoint
 from distml.training.device import choose_device
 
 
@@ -51,15 +51,21 @@ def fit_network(
     rows = _Rows(train, spec, device, settings)
     stopping = EarlyStopping(metric, settings.patience)
     best = _snapshot(module)
-    epoch = 0
-    if settings.checkpoint is not None and settings.checkpoint.exists():
-        state = load_checkpoint(settings.checkpoint)
+    told: list[EpochResult] = []
+    state = settings.checkpoint.load() if settings.checkpoint is not None else None
+    if state is not None:
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])
+        _set_random_state(state["rng"], device)
         stopping.best_score, stopping.best_epoch = state["best_score"], state["best_epoch"]
-        best, epoch = state["best"], state["epoch"]
-    saved_at = started = time.monotonic()
+        best = state["best"]
+        # Whoever listens may have been killed before it noted these.
+        told = [EpochResult(**result) for result in state["epochs"]]
+        for result in told:
+            on_epoch(result)
+    epoch = len(told)
+    saved_at = time.monotonic()
+    started = saved_at - (told[-1].seconds if told else 0.0)
     while epoch < settings.max_epochs and not (validation is not None and stopping.is_over(epoch)):
         epoch += 1
         loss = _epoch(module, optimizer, rows, epoch)
@@ -69,19 +75,19 @@ def fit_network(
             score = validation_score(metric, training_rows(validation)[0], prediction, epoch)
             if stopping.update(epoch, score):
                 best = _snapshot(module)
-        if settings.checkpoint is not None and time.monotonic() - saved_at > settings.checkpoint_interval_s:
-            saved_at = time.monotonic()
-            save_checkpoint(settings.checkpoint, _state(module, optimizer, stopping, best, epoch))
-        on_epoch(
-            EpochResult(
-                epoch=epoch,
-                train_loss=loss,
-                score=score,
-                best_score=None if score is None else stopping.best_score,
-                best_epoch=stopping.best_epoch or epoch,
-                seconds=time.monotonic() - started,
-            )
+        result = EpochResult(
+            epoch=epoch,
+            train_loss=loss,
+            score=score,
+            best_score=None if score is None else stopping.best_score,
+            best_epoch=stopping.best_epoch or epoch,
+            seconds=time.monotonic() - started,
         )
+        told.append(result)
+        if settings.checkpoint is not None and time.monotonic() - saved_at >= settings.checkpoint_interval_s:
+            settings.checkpoint.save(_state(module, optimizer, stopping, best, told, device))
+            saved_at = time.monotonic()
+        on_epoch(result)
     if validation is not None:
         module.load_state_dict(best)
     return FitResult(
@@ -157,17 +163,33 @@ def _snapshot(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _state(
-    module: nn.Module, optimizer: Any, stopping: EarlyStopping, best: dict[str, torch.Tensor], epoch: int
+    module: nn.Module,
+    optimizer: Any,
+    stopping: EarlyStopping,
+    best: dict[str, torch.Tensor],
+    told: list[EpochResult],
+    device: torch.device,
 ) -> dict[str, Any]:
     return {
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "rng": torch.get_rng_state(),
+        "rng": _random_state(device),
         "best": best,
         "best_score": stopping.best_score,
         "best_epoch": stopping.best_epoch,
-        "epoch": epoch,
+        "epochs": [asdict(result) for result in told],
     }
+
+
+def _random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def _set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def _as_tensor(array: np.ndarray) -> torch.Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from distml.batch import FeatureBatch, InputSpec
 from distml.config.sections import Task
 from distml.metrics import Metric
 from distml.models import FAMILIES, ModelSpec
 from distml.training import EpochResult, FitResult, FitSettings, fit
+from distml.training.checkpoint import Checkpoint
 
 TrialState = Literal["finished", "pruned", "failed", "stopped"]
 Data = Mapping[str, tuple[FeatureBatch, FeatureBatch]]  # recipe -> (train, validation)
@@ -59,16 +60,6 @@ class TrialRecord:
         return asdict(self)
 
 
-class SearchListener(Protocol):
-    """Hears, in the driver, of trials as they go."""
-
-    def on_start(self, candidate: Candidate) -> None: ...
-
-    def on_epochs(self, number: int, epochs: list[EpochResult]) -> None: ...
-
-    def on_end(self, record: TrialRecord) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Objective:
     """Fits candidates. `inputs`: recipe -> what a model must expect."""
@@ -85,11 +76,16 @@ class Objective:
         )
 
     def run(
-        self, candidate: Candidate, data: Data, on_epoch: Callable[[EpochResult], None] = lambda result: None
+        self,
+        candidate: Candidate,
+        data: Data,
+        on_epoch: Callable[[EpochResult], None] = lambda result: None,
+        checkpoint: Checkpoint | None = None,
     ) -> FitResult:
-        """Fits a candidate. Every trial has the seed of the search plus its own number."""
+        """Fits a candidate, on from its checkpoint. Every trial has the seed of the search plus its own number."""
         train, validation = data[FAMILIES[candidate.family].recipe]
-        settings = replace(self.settings, seed=self.settings.seed * 100_003 + candidate.number)
+        seed = self.settings.seed * 100_003 + candidate.number
+        settings = replace(self.settings, seed=seed, checkpoint=checkpoint)
         return fit(self.spec(candidate.family, candidate.params), train, validation, self.metric, settings, on_epoch)
 
 

@@ -1,4 +1,4 @@
-"""The search on a cluster, by Ray Tune: its actors run the trials, the study and the rungs decide about them."""
+"""The search on a cluster, by Ray Tune: its actors run the trials, the `Search` decides about them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from distml.config import SearchConfig
-from distml.errors import DistmlError
 from distml.training import EpochResult
-from distml.tune.halving import Halving
-from distml.tune.objective import Candidate, Data, Objective, SearchListener, TrialRecord
-from distml.tune.study import Study
+from distml.tune.log import TrialFiles
+from distml.tune.objective import Candidate, Data, Objective, TrialRecord
+from distml.tune.search import Search
 
 REPORT_INTERVAL_S = 0.5  # between reports that no decision hangs on
+MAX_WORKER_DEATHS = 2  # after which a trial goes on from its checkpoint; one more and it has failed
 
 # Read by Ray Tune when it is imported: no second console reporter, no result files beside the tracker's.
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -30,52 +30,54 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 
-def search(
-    study: Study,
+def run_trials(
+    search: Search,
     objective: Objective,
     data: Data,
-    halving: Halving | None,
-    listener: SearchListener,
+    files: TrialFiles,
+    rungs: tuple[int, ...],
     config: SearchConfig,
     *,
     folder: Path,
     max_concurrent: int,
 ) -> list[TrialRecord]:
-    """Runs the study's candidates as Ray Tune trials that share one copy of the data per node.
+    """Runs a search's trials as Ray Tune trials that share one copy of the data per node.
 
-    folder: a local folder for Tune's own files. Records are as `local.search` gives them, whatever fails.
+    files: what trials write for whoever goes on with the search; folder: a local folder for Tune's own files, which
+    nothing is read back from. Records are as `local.run_trials` gives them, whatever fails.
     """
-    coordinator = _Coordinator(study, halving, listener)
-    trainable = tune.with_parameters(
-        _trial, objective=objective, data=dict(data), rungs=halving.rungs if halving else ()
-    )
-    resources = config.resources_per_trial
-    tuner = tune.Tuner(
-        tune.with_resources(trainable, {"cpu": resources.cpu, "gpu": resources.gpu}),
-        tune_config=tune.TuneConfig(
-            search_alg=_Searcher(coordinator),
-            scheduler=_Scheduler(coordinator),
-            num_samples=study.num_samples,
-            max_concurrent_trials=max_concurrent,
-            time_budget_s=config.time_budget_s,
-            reuse_actors=True,
-        ),
-        run_config=tune.RunConfig(
-            name="tune",
-            storage_path=str(folder),
-            callbacks=[_Callback(coordinator)],
-            verbose=0,
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-        ),
-    )
-    # A failed trial is one line of the report; Tune would print every frame of it.
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    tuner.fit()
-    coordinator.stop_rest()
-    return sorted(coordinator.records.values(), key=lambda record: record.number)
+    budget_s = None if config.time_budget_s is None else config.time_budget_s - search.elapsed_s
+    if search.num_left and (budget_s is None or budget_s > 0):
+        trainable = tune.with_parameters(_trial, objective=objective, data=dict(data), files=files, rungs=rungs)
+        resources = config.resources_per_trial
+        coordinator = _Coordinator(search)
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": resources.cpu, "gpu": resources.gpu}),
+            tune_config=tune.TuneConfig(
+                search_alg=_Searcher(coordinator),
+                scheduler=_Scheduler(coordinator),
+                num_samples=search.num_left,
+                max_concurrent_trials=max_concurrent,
+                time_budget_s=budget_s,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(folder),
+                callbacks=[_Callback(coordinator)],
+                # A trial's own errors are reported, not raised: what is left to try again is a worker that died.
+                failure_config=tune.FailureConfig(max_failures=MAX_WORKER_DEATHS),
+                verbose=0,
+            ),
+        )
+        # A failed trial is one line of the report; Tune would print every frame of it.
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+        tuner.fit()
+    search.stop_rest()
+    return search.records
 
 
-def _trial(config: dict[str, Any], objective: Objective, data: Data, rungs: tuple[int, ...]) -> None:
+def _trial(config: dict[str, Any], objective: Objective, data: Data, files: TrialFiles, rungs: tuple[int, ...]) -> None:
     """Runs in a Tune actor: fits a candidate and reports its epochs, always at rungs, else now and then."""
     candidate = Candidate(number=config["number"], family=config["family"], params=config["params"])
     pending: list[EpochResult] = []
@@ -93,77 +95,56 @@ def _trial(config: dict[str, Any], objective: Objective, data: Data, rungs: tupl
             report(is_over=False)
 
     try:
-        objective.run(candidate, data, on_epoch)
-    except DistmlError as error:
-        # An error raised from here would end the actor, and the epochs not yet told would be lost with it.
-        report(is_over=True, failure=str(error))
+        objective.run(candidate, data, on_epoch, files.checkpoint(candidate.number))
+    except Exception as error:  # noqa: BLE001 - raised from here it would end the actor, and the epochs not yet told
+        report(is_over=True, failure=files.failure(candidate.number, error))
     else:
         report(is_over=True)
 
 
 class _Coordinator:
-    """What Tune's three hooks share: which trial is which candidate, and what became of it."""
+    """What Tune's three hooks share: the search, and which of its candidates each of Tune's trials is."""
 
-    def __init__(self, study: Study, halving: Halving | None, listener: SearchListener) -> None:
-        self.study = study
-        self.halving = halving
-        self.listener = listener
+    def __init__(self, search: Search) -> None:
+        self.search = search
         self.candidates: dict[str, Candidate] = {}
-        self.last: dict[str, EpochResult] = {}
         self.given_up: set[str] = set()
-        self.records: dict[int, TrialRecord] = {}
+        self.ended: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tune pickles its settings beside its results; nothing of the search is read back from there.
         return _detached, ()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self.study.is_exhausted:
+        if self.search.is_exhausted:
             return Searcher.FINISHED
-        candidate = self.study.ask()
+        candidate = self.search.next()
         if candidate is None:
             return None
         self.candidates[trial_id] = candidate
-        self.listener.on_start(candidate)
         return {"number": candidate.number, "family": candidate.family, "params": candidate.params}
 
     def on_result(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Notes a report; whether the trial should go on."""
-        candidate = self.candidates[trial_id]
         epochs = [EpochResult(**epoch) for epoch in result.get("epochs", ())]
-        if epochs:
-            self.last[trial_id] = epochs[-1]
-            self.listener.on_epochs(candidate.number, epochs)
-        if result.get("is_over") or not epochs or self.halving is None:
-            return True
-        best = epochs[-1].best_score
-        assert best is not None
-        if self.halving.keep(candidate.number, epochs[-1].epoch, best):
+        goes_on = self.search.add_epochs(self.candidates[trial_id].number, epochs)
+        if goes_on or result.get("is_over"):
             return True
         self.given_up.add(trial_id)
         return False
 
-    def on_end(self, trial_id: str, result: dict[str, Any] | None, reason: str | None) -> None:
-        candidate = self.candidates[trial_id]
-        if candidate.number in self.records:
+    def on_end(self, trial_id: str, result: dict[str, Any] | None, failure: str | None) -> None:
+        if trial_id in self.ended:
             return
-        last = self.last.get(trial_id)
-        reason = reason or (result or {}).get("failure")
-        if reason is not None:
-            record = TrialRecord.of(candidate, "failed", last, reason)
-        elif trial_id in self.given_up:
-            record = TrialRecord.of(candidate, "pruned", last)
-        else:
-            is_over = bool(result and result.get("is_over"))
-            record = TrialRecord.of(candidate, "finished" if is_over else "stopped", last)
-        self.records[candidate.number] = record
-        self.study.complete(record)
-        self.listener.on_end(record)
-
-    def stop_rest(self) -> None:
-        """Ends what was running when the time was up or the search was interrupted: Tune tells of no such end."""
-        for trial_id in self.candidates:
-            self.on_end(trial_id, None, None)
+        self.ended.add(trial_id)
+        is_over = bool(result and result.get("is_over"))
+        is_given_up = trial_id in self.given_up
+        self.search.end(
+            self.candidates[trial_id],
+            is_given_up=is_given_up,
+            is_stopped=not is_over and not is_given_up,
+            failure=failure or (result or {}).get("failure"),
+        )
 
 
 def _detached() -> None:
@@ -217,10 +198,10 @@ class _Callback(tune.Callback):
 
 
 def _reason(trial: Any) -> str:
-    """The error that ended a trial in one line, without Ray's frames."""
+    """What ended a trial's worker in one line, without Ray's frames."""
     if trial.pickled_error_file is None:
         return "Ray Tune ended the trial"
     error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     cause = getattr(error, "cause", None) or error
-    text = str(cause).strip().splitlines()
-    return f"{type(cause).__name__}: {text[0] if text else ''}"
+    text = " ".join(str(cause).split())
+    return f"its worker died {MAX_WORKER_DEATHS + 1} times, last: {type(cause).__name__}: {text[:300]}"

@@ -7,6 +7,7 @@ the same candidates on a fast machine and a slow one.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from distml.metrics import Metric
@@ -57,6 +58,16 @@ class Study:
         self._asked[number] = trial
         family, params = _draw(trial, self.space)
         return Candidate(number=number, family=family, params=params)
+
+    def replay(self, trials: Sequence[tuple[Candidate, TrialRecord | None]]) -> bool:
+        """Goes through the trials of a search that was cut off, by number from 1, each with its record if it ended.
+
+        Returns False when this study draws other candidates: it is of no use for going on then.
+        """
+        for _, record in trials:
+            if record is not None:
+                self.complete(record)
+        return all(self.ask() == candidate for candidate, _ in trials)
 
     @property
     def is_exhausted(self) -> bool:

@@ -1,0 +1,113 @@
+"""How a command that runs the lifecycle is carried out: on a local cluster or in this process, and what it prints."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distml.cli.output import Lines, result, say, table
+
+if TYPE_CHECKING:
+    from distml.config import RunConfig
+    from distml.lifecycle.result import RunResult
+    from distml.lifecycle.run import Resources
+
+
+def carry_out(
+    config: RunConfig,
+    engine: str,
+    work: Callable[[Resources], RunResult],
+    *,
+    deploy: bool = False,
+    detach: bool = False,
+) -> RunResult:
+    """Does the work with an engine's resources and prints its result; with `deploy` serves what was promoted.
+
+    A service is held until Ctrl-C, or with `detach` by a process of its own. Nothing is started for a config that
+    will be refused.
+    """
+    from distml.errors import ConfigError
+    from distml.lifecycle.deploy import check_port
+    from distml.lifecycle.on_ray import Signals, local_cluster
+    from distml.lifecycle.run import preflight
+
+    if engine not in ("ray", "local"):
+        raise ConfigError("an engine is ray or local", received=engine, where="--engine")
+    if engine == "local" and deploy:
+        raise ConfigError("--deploy needs Ray", received="--engine local", remedy="leave --engine out")
+    preflight(config)
+    if deploy:
+        check_port(config)
+    signals = Signals()
+    signals.install()
+    reporter = Lines()
+    try:
+        with local_cluster(signals) if engine == "ray" else contextlib.nullcontext() as state:
+            outcome = work(_resources(config, engine, reporter, state))
+            promoted = outcome.verdict is not None and outcome.verdict.promoted
+            serves = deploy and promoted
+            if serves and not detach and outcome.version is not None and state is not None:
+                from distml.cli.live import hold
+
+                hold(config, outcome.storage, outcome.version, state, lambda url: _announce(outcome, url))
+        if serves and detach and outcome.version is not None:
+            from distml.cli.live import detached
+
+            _announce(outcome, detached(outcome.version, outcome.storage))
+        elif not serves:
+            show_result(outcome)
+        return outcome
+    except KeyboardInterrupt:
+        if reporter.run_id is not None:
+            say(f"distml: interrupted; `distml resume {reporter.run_id} --storage {config.storage}` goes on with it")
+        raise
+
+
+def _resources(config: RunConfig, engine: str, reporter: Lines, scratch: Path | None) -> Resources:
+    from distml.lifecycle.run import Resources, cluster_resources
+
+    return cluster_resources(config, reporter, scratch) if engine == "ray" else Resources(reporter=reporter)
+
+
+def _announce(outcome: RunResult, url: str) -> None:
+    outcome.endpoint = url
+    show_result(outcome)
+
+
+def show_result(outcome: RunResult) -> None:
+    result(outcome.to_dict(), _summary(outcome))
+    if outcome.endpoint is not None:
+        from distml.cli.live import curl
+
+        assert outcome.version is not None
+        say(f"\nServed at {outcome.endpoint} (docs at {outcome.endpoint}/docs). Try:\n")
+        say(curl(outcome.endpoint, outcome.version, outcome.storage))
+
+
+def _summary(outcome: RunResult) -> str:
+    """The result for people: metrics beside the baselines, the verdict, and where things are."""
+    from distml.evaluation.page import figure
+
+    parts = [f"run {outcome.run}"]
+    document = outcome.to_dict()
+    if outcome.evaluated is not None:
+        names = list(outcome.evaluated.metrics)
+        rows = [["test", *(figure(outcome.evaluated.metrics[name]) for name in names)]]
+        rows += [
+            [f"  {key}", *(figure(item[name]) for name in names)] for key, item in outcome.evaluated.baselines.items()
+        ]
+        parts.append(table([document["best"]["family"], *names], rows))
+    elif outcome.searched is not None:
+        parts.append(f"best: {document['best']}")
+    elif outcome.prepared is not None:
+        parts.append(", ".join(f"{count:,} {split} rows" for split, count in outcome.prepared.num_rows.items()))
+    if outcome.verdict is not None and outcome.version is not None:
+        state = "promoted" if outcome.verdict.promoted else "not promoted"
+        reasons = "\n".join(f"  {reason}" for reason in outcome.verdict.reasons)
+        parts.append(f"{outcome.version.label} {state}:\n{reasons}")
+    for name in ("report", "package"):
+        if document[name] is not None:
+            parts.append(f"{name}: {document[name]}")
+    return "\n\n".join(parts)
