@@ -294,7 +294,7 @@ def test_row_groups_are_fragments_of_their_own_where_they_are_large(tmp_path):
     source = SourceConfig(uri=str(path))
     fragments = list_fragments(source)
     assert [fragment.row_groups for fragment in fragments] == [(0, 1), (2, 3)]
-    assert [fragment.index for fragment in fragments] == [0, 1]
+    assert [(fragment.index, fragment.first_row) for fragment in fragments] == [(0, 0), (1, 10_000_000)]
     rows = [sum(block.num_rows for block in read_fragment(fragment, source)) for fragment in fragments]
     assert rows == [10_000_000, 8_000_000]
     first = next(read_fragment(fragments[1], source))

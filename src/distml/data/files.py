@@ -19,6 +19,7 @@ class Fragment:
     format: str
     row_groups: tuple[int, ...] | None = None
     size: int = 0  # bytes on disk
+    first_row: int = 0  # of the file's rows, counted from 0
 
 
 def find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:

@@ -73,7 +73,7 @@ class Ingest:
                 seen += raw.num_rows
         except DistmlError as error:
             # As a value, because an exception would reach the driver inside forty lines of Ray's frames.
-            return Ingested(error=_placed(error, fragment), num_rows=seen)
+            return Ingested(error=placed(error, fragment), num_rows=seen)
         findings += [
             Finding(rule=rule, column=None, count=count, action="drop", table=self.table)
             for rule, count in skipped.items()
@@ -129,7 +129,8 @@ class Ingest:
         self.storage.write_bytes(f"{self.prefix}/quarantine/{name}.arrow", to_ipc(aside))
 
 
-def _placed(error: DistmlError, fragment: Fragment) -> DistmlError:
+def placed(error: DistmlError, fragment: Fragment) -> DistmlError:
+    """The same error, saying also which file it is about."""
     if error.where and fragment.path in error.where:
         return error
     where = f"{fragment.path}, {error.where}" if error.where else fragment.path

@@ -40,12 +40,19 @@ def list_fragments(source: SourceConfig) -> list[Fragment]:
     fragments: list[Fragment] = []
     for path, size in files:
         kind = _format_of(path, source)
-        groups: list[tuple[int, ...] | None] = [None]
+        runs: list[tuple[tuple[int, ...] | None, int]] = [(None, 0)]
         if kind == "parquet":
-            groups = list(_row_group_runs(filesystem, path))
-        for group in groups:
+            runs = list(_row_group_runs(filesystem, path))
+        for groups, first_row in runs:
             fragments.append(
-                Fragment(index=len(fragments), path=path, format=kind, row_groups=group, size=size // len(groups))
+                Fragment(
+                    index=len(fragments),
+                    path=path,
+                    format=kind,
+                    row_groups=groups,
+                    size=size // len(runs),
+                    first_row=first_row,
+                )
             )
     return fragments
 
@@ -114,8 +121,8 @@ def _format_of(path: str, source: SourceConfig) -> str:
     )
 
 
-def _row_group_runs(filesystem: Any, path: str, target_bytes: int = 64 << 20) -> Iterator[tuple[int, ...]]:
-    """Runs of row groups of about `target_bytes` each."""
+def _row_group_runs(filesystem: Any, path: str, target_bytes: int = 64 << 20) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Runs of row groups of about `target_bytes` each, and the file's rows before each."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -124,15 +131,16 @@ def _row_group_runs(filesystem: Any, path: str, target_bytes: int = 64 << 20) ->
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError("a Parquet file is whole", received=str(error), where=path) from error
     run: list[int] = []
-    size = 0
+    size = first_row = num_rows = 0
     for group in range(metadata.num_row_groups):
         run.append(group)
         size += metadata.row_group(group).total_byte_size
+        num_rows += metadata.row_group(group).num_rows
         if size >= target_bytes:
-            yield tuple(run)
-            run, size = [], 0
+            yield tuple(run), first_row
+            run, size, first_row = [], 0, num_rows
     if run or metadata.num_row_groups == 0:
-        yield tuple(run)
+        yield tuple(run), first_row
 
 
 def _read_parquet(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:

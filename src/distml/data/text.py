@@ -27,7 +27,7 @@ def read_text(fragment: Fragment, source: SourceConfig, skipped: Counter[str]) -
         ragged.append(row)
         return "skip"
 
-    delimiter = source.delimiter or ("\t" if ".tsv" in fragment.path.lower() else ",")
+    delimiter = _delimiter(fragment, source)
     names: list[str] = []
     try:
         names, header_lines = _header(fragment, source, delimiter)
@@ -61,6 +61,20 @@ def read_text(fragment: Fragment, source: SourceConfig, skipped: Counter[str]) -
             where=fragment.path,
             remedy="check data.source.delimiter, encoding and comment",
         ) from error
+
+
+def read_names(fragment: Fragment, source: SourceConfig) -> list[str]:
+    """A text fragment's column names, as its header or the source gives them."""
+    import pyarrow as pa
+
+    try:
+        return _header(fragment, source, _delimiter(fragment, source))[0]
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError("a text table can be read", received=str(error), where=fragment.path) from error
+
+
+def _delimiter(fragment: Fragment, source: SourceConfig) -> str:
+    return source.delimiter or ("\t" if ".tsv" in fragment.path.lower() else ",")
 
 
 def _refuse_ragged(ragged: list[Any], fragment: Fragment, num_columns: int) -> None:
