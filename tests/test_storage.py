@@ -84,6 +84,7 @@ def test_list_is_sorted_and_hides_dotted_names(storage):
     for key in ("f/b", "f/a/x", "f/.hidden", "g"):
         storage.write_bytes(key, b"")
     assert storage.list("f") == ["a", "b"]
+    assert storage.list("f", hidden=True) == [".hidden", "a", "b"]
     assert storage.list() == ["f", "g"]
 
 
@@ -165,6 +166,59 @@ def test_a_failing_block_publishes_nothing(storage):
     with pytest.raises(FileNotFoundError), storage.new_folder("f") as folder:
         (folder / "none" / "new").write_bytes(b"")
     assert everything_below(Path(storage.root)) == {"f", "f/old"}
+
+
+@pytest.fixture(params=["local", "remote"])
+def anywhere(request, tmp_path: Path) -> Storage:
+    """Storage on disk, and on a filesystem of pyarrow's that is none."""
+    storage = Storage(tmp_path / "store" if request.param == "local" else "mock:///bucket/store")
+    storage.make_folder()
+    return storage
+
+
+def test_a_stream_is_written_under_another_name_and_renamed(anywhere):
+    anywhere.write_bytes("f", b"old")
+    with anywhere.open_output(".new") as stream:
+        stream.write(b"one, ")
+        stream.write(b"two")
+        assert anywhere.read_bytes("f") == b"old"
+    anywhere.rename(".new", "f")
+    assert anywhere.list(hidden=True) == ["f"]
+    with anywhere.open_input("f") as stream:
+        assert stream.read() == b"one, two"
+
+
+def test_a_folder_is_made_with_those_above_it(anywhere):
+    anywhere.make_folder("a/b")
+    anywhere.make_folder("a/b")
+    assert anywhere.list("a") == ["b"]
+
+
+def test_a_renamed_folder_replaces_the_old_one_whole(storage):
+    storage.write_bytes("f/old", b"")
+    storage.write_bytes(".new/new", b"")
+    storage.rename(".new", "f")
+    assert everything_below(Path(storage.root)) == {"f", "f/new"}
+
+
+def test_a_file_does_not_replace_a_folder(storage):
+    storage.write_bytes("f/old", b"")
+    storage.write_bytes("new", b"")
+    with pytest.raises(StorageError, match="must be writable"):
+        storage.rename("new", "f")
+    assert everything_below(Path(storage.root)) == {"f", "f/old", "new"}
+
+
+def test_streams_say_what_is_wrong(anywhere):
+    with pytest.raises(NotFoundError, match="no such file"):
+        anywhere.open_input("a")
+    with pytest.raises(StorageError, match="must be writable"):
+        anywhere.open_output("no/folder/a")
+    with pytest.raises(NotFoundError, match="no such file"):
+        anywhere.rename("a", "b")
+    anywhere.write_bytes("a", b"")
+    with pytest.raises(StorageError, match="must be writable"):
+        anywhere.make_folder("a/b")
 
 
 def test_local_folder_is_the_folder_itself(storage):

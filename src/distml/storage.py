@@ -65,8 +65,8 @@ class Storage:
 
         return self._fs.get_file_info(self._path(key)).type != pyarrow.fs.FileType.NotFound
 
-    def list(self, key: str = "") -> list[str]:
-        """The names directly below a key, sorted; empty when it doesn't exist."""
+    def list(self, key: str = "", *, hidden: bool = False) -> list[str]:
+        """The names directly below a key, sorted, dotted ones where `hidden`; empty when it doesn't exist."""
         import pyarrow.fs
 
         if self.is_local:  # pyarrow looks at every file, and fails at one that a writer beside renames meanwhile
@@ -77,7 +77,7 @@ class Storage:
         else:
             selector = pyarrow.fs.FileSelector(self._path(key), allow_not_found=True)
             names = [PurePosixPath(info.path).name for info in self._fs.get_file_info(selector)]
-        return sorted(name for name in names if not name.startswith("."))
+        return sorted(name for name in names if hidden or not name.startswith("."))
 
     def read_bytes(self, key: str) -> bytes:
         try:
@@ -110,6 +110,41 @@ class Storage:
                 raise
         except OSError as error:
             raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+
+    def make_folder(self, key: str = "") -> None:
+        """A folder and those above it; nothing happens when it is there."""
+        try:
+            self._fs.create_dir(self._path(key))
+        except OSError as error:
+            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+
+    def open_input(self, key: str) -> Any:
+        """A file as a seekable pyarrow stream, for what is too large for `read_bytes`."""
+        try:
+            return self._fs.open_input_file(self._path(key))
+        except FileNotFoundError as error:
+            raise NotFoundError("no such file in storage", received=key, where=self.root) from error
+        except OSError as error:
+            raise StorageError("storage must be readable", received=_reason(error), where=self.uri(key)) from error
+
+    def open_output(self, key: str) -> Any:
+        """A pyarrow stream into a file of a folder that exists. What is half-written shows: `rename` it when whole."""
+        try:
+            return self._fs.open_output_stream(self._path(key))
+        except OSError as error:
+            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+
+    def rename(self, key: str, new: str) -> None:
+        """Moves a file, or a local folder, to where it replaces what is there. In an object store it is a copy."""
+        try:
+            if self.is_local:
+                _replace(self._path(key), self._path(new))
+            else:
+                self._fs.move(self._path(key), self._path(new))
+        except FileNotFoundError as error:
+            raise NotFoundError("no such file in storage", received=key, where=self.root) from error
+        except OSError as error:
+            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(new)) from error
 
     def read_json(self, key: str) -> Any:
         import orjson
@@ -164,13 +199,7 @@ class Storage:
     def _publish(self, staging: Path, key: str) -> None:
         target = self._path(key)
         if self.is_local:
-            if os.path.exists(target):
-                retired = f"{os.path.dirname(target)}/{_scratch_name()}"
-                os.rename(target, retired)
-                os.rename(staging, target)
-                shutil.rmtree(retired, ignore_errors=True)
-            else:
-                os.rename(staging, target)
+            _replace(str(staging), target)
             return
         import pyarrow.fs
 
@@ -299,6 +328,17 @@ def _filesystem(root: str, is_local: bool) -> tuple[Any, str]:
             received=root,
             remedy=str(error),
         ) from error
+
+
+def _replace(source: str, target: str) -> None:
+    """One rename, or two for a folder, which replaces nothing that is there."""
+    if not (os.path.isdir(source) and os.path.exists(target)):
+        os.replace(source, target)
+        return
+    retired = f"{os.path.dirname(target)}/{_scratch_name()}"
+    os.rename(target, retired)
+    os.rename(source, target)
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _reason(error: OSError) -> str:
