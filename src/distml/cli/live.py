@@ -1,4 +1,4 @@
-"""Commands for what is served: deploy, monitor, status, down."""
+"""Commands for what is served: deploy, monitor, down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distml.cli.options import DEFAULT_STORAGE, Json, Reference, StorageOption
+from distml.cli.options import DEFAULT_STORAGE, Json, Name, Reference, StorageOption
 from distml.cli.output import begin, result, say, table
 
 if TYPE_CHECKING:
@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     from distml.registry import Version
     from distml.storage import Storage
 
-Name = Annotated[str, typer.Argument(help="a model's name", metavar="NAME")]
-
 
 def register(app: typer.Typer) -> None:
     app.command()(deploy)
     app.command()(monitor)
-    app.command()(status)
     app.command()(down)
 
 
@@ -35,8 +32,8 @@ def deploy(
 ) -> None:
     """Serves a registered version until Ctrl-C. Where its model is served already, swaps the version in."""
     begin(json)
-    from distml.lifecycle.deploy import LiveRecord, config_of
-    from distml.lifecycle.on_ray import Signals, connected, local_cluster
+    from distml.lifecycle.deploy import config_of, swap_live
+    from distml.lifecycle.on_ray import Signals, local_cluster
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
@@ -44,24 +41,14 @@ def deploy(
     version = resolve(StoreRegistry(home), reference)
     config = config_of(home, version)
     if port is not None:
+        _check_port_of_service(home, version.name, port)
         config = config.model_copy(update={"serve": config.serve.model_copy(update={"port": port})})
-    live = LiveRecord(home, version.name)
-    running = live.read()
-    if running is not None:
-        from distml.lifecycle.deploy import deploy as roll_out
-
-        with connected(running["address"], running["token_path"]):
-            url = roll_out(_as_served(config, running["url"]), home, version)
-        live.update_version(version)
-        result(
-            {"name": version.name, "version": version.number, "endpoint": url}, f"{version.label} is served at {url}"
-        )
-        return
-    if detach:
+    url = swap_live(home, version)
+    if url is None and detach:
         url = detached(version, home, port)
-        result(
-            {"name": version.name, "version": version.number, "endpoint": url}, f"{version.label} is served at {url}"
-        )
+    if url is not None:
+        document = {"name": version.name, "version": version.number, "endpoint": url}
+        result(document, f"{version.label} is served at {url}")
         return
     signals = Signals()
     signals.install()
@@ -69,34 +56,31 @@ def deploy(
         hold(config, home, version, state, lambda url: _announce(version, home, url))
 
 
-def _as_served(config: RunConfig, url: str) -> RunConfig:
-    """The config with the port that the running service has."""
+def _check_port_of_service(storage: Storage, name: str, port: int) -> None:
     from urllib.parse import urlsplit
 
-    port = urlsplit(url).port
-    return config.model_copy(update={"serve": config.serve.model_copy(update={"port": port})})
+    from distml.errors import UsageError
+    from distml.lifecycle.live import LiveRecord
+
+    running = LiveRecord(storage, name).read()
+    if running is not None and urlsplit(running["url"]).port != port:
+        raise UsageError(
+            "a service keeps the port that it was started on",
+            received=f"--port {port}, served at {running['url']}",
+            remedy=f"leave --port out, or distml down {name} first",
+        )
 
 
 def hold(config: RunConfig, storage: Storage, version: Version, state: Path, ready: Callable[[str], None]) -> None:
     """Serves a version on this process's cluster until SIGINT or SIGTERM, which is how it is meant to end."""
-    import signal
+    from distml.lifecycle.deploy import hold as hold_service
 
-    from distml.lifecycle.deploy import LiveRecord, check_port
-    from distml.lifecycle.deploy import deploy as roll_out
-
-    check_port(config)
-    url = roll_out(config, storage, version)
-    live = LiveRecord(storage, config.name)
-    live.write(url, version, state)
-    try:
+    def answers(url: str) -> None:
         ready(url)
         say("\nCtrl-C ends it.")
-        while True:
-            signal.pause()
-    except KeyboardInterrupt:
-        say("distml: ending the service")
-    finally:
-        live.remove()
+
+    hold_service(config, storage, version, state, answers)
+    say("distml: ending the service")
 
 
 def _announce(version: Version, storage: Storage, url: str) -> None:
@@ -122,7 +106,7 @@ def detached(version: Version, storage: Storage, port: int | None = None) -> str
     import time
 
     from distml.errors import DistmlError
-    from distml.lifecycle.deploy import LiveRecord
+    from distml.lifecycle.live import LiveRecord
 
     log = Path(storage.root) / "live" / f"{version.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -145,30 +129,11 @@ def detached(version: Version, storage: Storage, port: int | None = None) -> str
 def monitor(name: Name, storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:
     """Live traffic against the package's baseline: requests, latency, errors, drift by column."""
     begin(json)
-    report = _ask_monitor(name, storage)
-    result(report, _report_text(report))
-
-
-def _ask_monitor(name: str, storage: str) -> dict[str, Any]:
-    from distml.errors import NotFoundError
-    from distml.lifecycle.deploy import LiveRecord
-    from distml.lifecycle.on_ray import NAMESPACE, connected
+    from distml.lifecycle.overview import monitor_report
     from distml.storage import Storage
 
-    running = LiveRecord(Storage(storage), name).read()
-    if running is None:
-        raise NotFoundError(
-            "a model is served before it is monitored",
-            received=name,
-            where=storage,
-            remedy=f"distml deploy {name}",
-        )
-    with connected(running["address"], running["token_path"]):
-        import ray
-
-        from distml.monitor.on_ray import actor_name
-
-        return ray.get(ray.get_actor(actor_name(name), namespace=NAMESPACE).report.remote())
+    report = monitor_report(Storage(storage), name)
+    result(report, _report_text(report))
 
 
 def _report_text(report: dict[str, Any]) -> str:
@@ -197,69 +162,19 @@ def _report_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def status(
+def down(
     name: Annotated[str | None, typer.Argument(help="one model; all by default", metavar="[NAME]")] = None,
     storage: StorageOption = DEFAULT_STORAGE,
     json: Json = False,
 ) -> None:
-    """Registered models, their champions, and what is served where."""
+    """Ends the process that serves a model, and its cluster; without NAME every one that serves from this storage."""
     begin(json)
-    from distml.lifecycle.deploy import LiveRecord
-    from distml.registry import StoreRegistry
+    from distml.lifecycle.live import LiveRecord, end, services_here
     from distml.storage import Storage
 
     home = Storage(storage)
-    registry = StoreRegistry(home)
-    document: list[dict[str, Any]] = []
-    for known in [name] if name else registry.names():
-        champion = registry.champion(known)
-        running = LiveRecord(home, known).read()
-        document.append(
-            {
-                "name": known,
-                "versions": len(registry.versions(known)),
-                "champion": champion.number if champion else None,
-                "served": running["version"] if running else None,
-                "endpoint": running["url"] if running else None,
-            }
-        )
-    rows = [
-        [entry["name"], *("–" if value is None else str(value) for value in list(entry.values())[1:])]
-        for entry in document
-    ]
-    head = ["model", "versions", "champion", "served", "endpoint"]
-    result(document, table(head, rows) if rows else f"no models in {home.root}")
-
-
-def down(
-    name: Name,
-    storage: StorageOption = DEFAULT_STORAGE,
-    json: Json = False,
-) -> None:
-    """Ends the process that serves a model, and its cluster."""
-    begin(json)
-    import os
-    import signal
-    import time
-
-    from distml.errors import NotFoundError
-    from distml.lifecycle.deploy import LiveRecord
-    from distml.storage import Storage
-
-    running = LiveRecord(Storage(storage), name).read()
-    if running is None:
-        raise NotFoundError("a model is served before it is taken down", received=name, where=storage)
-    os.kill(running["pid"], signal.SIGTERM)
-    while _is_alive(running["pid"]):
-        time.sleep(0.1)
-    result({"name": name, "ended": running["pid"]}, f"{name} is no longer served")
-
-
-def _is_alive(pid: int) -> bool:
-    import os
-
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
+    names = [name] if name is not None else services_here(home, say)
+    document = [{"name": known, "how": end(LiveRecord(home, known), say)} for known in names]
+    told = {"ended": "is no longer served", "killed": "is no longer served", "gone before": "was not served any more"}
+    lines = [f"{entry['name']} {told[entry['how']]}" for entry in document]
+    result(document, "\n".join(lines) or f"nothing is served from {home.root}")

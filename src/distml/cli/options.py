@@ -15,6 +15,7 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 Engine = Annotated[str, typer.Option("--engine", help="ray: a local cluster; local: this process alone")]
 Run = Annotated[str, typer.Argument(help="a run's id", metavar="RUN")]
+Name = Annotated[str, typer.Argument(help="a model's name", metavar="NAME")]
 Reference = Annotated[str, typer.Argument(help="NAME, NAME@champion or NAME/VERSION", metavar="NAME")]
 StorageOption = Annotated[
     str, typer.Option("--storage", envvar="DISTML_STORAGE", help="where runs and models are kept")

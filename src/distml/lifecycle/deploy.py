@@ -1,21 +1,28 @@
-"""The stage `deploy`: a registered version onto Ray Serve, or into the replicas that run already."""
+"""The stage `deploy`: a registered version onto Ray Serve, or into the replicas that run already.
+
+Whatever changes what is served goes through `swapped`: the commands deploy, promote, rollback and retrain.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
 import socket
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from distml.config import RunConfig
-from distml.errors import ConfigError, DistmlError, NotFoundError, StorageError
-from distml.lifecycle.on_ray import NAMESPACE
+from distml.errors import ConfigError, DistmlError
+from distml.lifecycle.live import LiveRecord
+from distml.lifecycle.on_ray import NAMESPACE, connected
 from distml.lifecycle.runs import read_run
-from distml.registry import Version
+from distml.registry import StoreRegistry, Version
+from distml.registry.base import find
 from distml.storage import Storage
 
 _SWAP_TIMEOUT_S = 120.0
@@ -41,6 +48,80 @@ def check_port(config: RunConfig) -> None:
                 where="serve.port",
                 remedy="end what listens there, or choose another with -s serve.port=8001",
             ) from error
+
+
+def swap_live(storage: Storage, version: Version) -> str | None:
+    """Brings a version into the service of its model; the service's URL, None where the model isn't served.
+
+    Raises `DistmlError` when a replica refuses the version; traffic is then where it was.
+    """
+    with swapped(storage, version) as url:
+        return url
+
+
+@contextlib.contextmanager
+def swapped(storage: Storage, version: Version) -> Iterator[str | None]:
+    """A model's live traffic on a version: for the block, and for good once that ends without an error.
+
+    Yields the service's URL, None where the model isn't served. When a replica refuses the version or the block
+    raises, traffic goes back to the version before. One at a time per model.
+    """
+    live = LiveRecord(storage, version.name)
+    with live.exclusive():
+        running = live.read()
+        if running is None:
+            yield None
+            return
+        before = find(StoreRegistry(storage).versions(version.name), version.name, running["version"])
+        with connected(running["address"], running["token_path"]):
+            try:
+                yield _roll_out(storage, version, running["url"])
+            except BaseException as error:
+                _put_back(storage, before, running["url"], error)
+                raise
+        live.update_version(version)
+
+
+def _roll_out(storage: Storage, version: Version, url: str) -> str:
+    """Deploys a version with the config that it was made with, on the port that the service has."""
+    config = config_of(storage, version)
+    serve = config.serve.model_copy(update={"port": urlsplit(url).port})
+    return deploy(config.model_copy(update={"serve": serve}), storage, version)
+
+
+def _put_back(storage: Storage, before: Version, url: str, error: BaseException) -> None:
+    try:
+        _roll_out(storage, before, url)
+    except DistmlError as second:
+        raise DistmlError(
+            "after a failed swap the version before is served again",
+            received=f"{error}; and then: {second}",
+            where=before.label,
+            remedy=f"look at `distml monitor {before.name}`, and deploy a version that loads",
+        ) from error
+
+
+def hold(config: RunConfig, storage: Storage, version: Version, state: Path, ready: Callable[[str], None]) -> None:
+    """Serves a version on this process's cluster until it is interrupted, which is how a service is meant to end.
+
+    state: the folder of the cluster's private files; ready: called with the URL once it answers.
+    """
+    import signal
+
+    import ray
+
+    check_port(config)
+    url = deploy(config, storage, version)
+    live = LiveRecord(storage, config.name)
+    live.write(url, version, ray.get_runtime_context().gcs_address, state / "token")
+    try:
+        ready(url)
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        return
+    finally:
+        live.remove()
 
 
 def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
@@ -70,7 +151,9 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
         limits=Limits(max_rows=config.serve.max_rows, max_body_bytes=int(config.serve.max_body_mb * (1 << 20))),
     )
     good = _serving(ray.get(actor.report.remote()))
-    wanted: dict[str, Any] = {"version": version.number, "package": version.package}
+    # The time makes every deployment one that Serve tells the replicas of, and their answer to it one of now.
+    asked_at = time.time()
+    wanted: dict[str, Any] = {"version": version.number, "package": version.package, "asked_at": asked_at}
     wanted["last_good"] = _package_of(storage, config.name, good) if good is not None else None
     serve.start(
         http_options={"host": config.serve.host, "port": config.serve.port},
@@ -80,8 +163,8 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
     try:
         serve.run(app, name=config.name, route_prefix=config.route)
     except RuntimeError as error:  # how Serve says that an application didn't come up; the replica told why
-        raise _refusal(actor, version) or error from error
-    _wait_until_serving(actor, version)
+        raise _refusal(actor, version, asked_at) or error from error
+    _wait_until_serving(actor, version, asked_at)
     return f"http://{config.serve.host}:{config.serve.port}{config.route}"
 
 
@@ -96,16 +179,16 @@ def _package_of(storage: Storage, name: str, number: int) -> dict[str, Any]:
     return {"version": number, "package": package}
 
 
-def _concerned(actor: Any, version: Version) -> list[dict[str, Any]]:
-    """What replicas told the monitor about a version."""
+def _concerned(actor: Any, version: Version, asked_at: float) -> list[dict[str, Any]]:
+    """What replicas told the monitor about a version since it was asked for: not those of old, nor those gone."""
     import ray
 
     replicas = ray.get(actor.report.remote())["replicas"].values()
-    return [replica for replica in replicas if replica["wanted"] == version.number]
+    return [known for known in replicas if known["wanted"] == version.number and known["at"] >= asked_at]
 
 
-def _refusal(actor: Any, version: Version) -> DistmlError | None:
-    refused = [replica["error"] for replica in _concerned(actor, version) if replica["error"]]
+def _refusal(actor: Any, version: Version, asked_at: float) -> DistmlError | None:
+    refused = [replica["error"] for replica in _concerned(actor, version, asked_at) if replica["error"]]
     if not refused:
         return None
     return DistmlError(
@@ -123,14 +206,14 @@ def _num_running(name: str) -> int:
     return sum(deployment.replica_states.get("RUNNING", 0) for deployment in deployments)
 
 
-def _wait_until_serving(actor: Any, version: Version) -> None:
+def _wait_until_serving(actor: Any, version: Version, asked_at: float) -> None:
     """Until every running replica serves the version."""
     deadline = time.monotonic() + _SWAP_TIMEOUT_S
     while time.monotonic() < deadline:
-        refused = _refusal(actor, version)
+        refused = _refusal(actor, version, asked_at)
         if refused is not None:
             raise refused
-        serving = [replica for replica in _concerned(actor, version) if replica["serving"] == version.number]
+        serving = [replica for replica in _concerned(actor, version, asked_at) if replica["serving"] == version.number]
         if len(serving) >= max(1, _num_running(version.name)):
             return
         time.sleep(_POLL_S)  # replicas speak to the monitor, which holds no connection to ask back on
@@ -139,48 +222,3 @@ def _wait_until_serving(actor: Any, version: Version) -> None:
         received=f"{version.label} is not",
         remedy="look at Ray's logs under /tmp/ray/session_latest/logs/serve",
     )
-
-
-class LiveRecord:
-    """`live/<name>.json`: where a model is served by a process of this machine, for other commands to find."""
-
-    def __init__(self, storage: Storage, name: str) -> None:
-        self._storage = storage
-        self._key = f"live/{name}.json"
-        self.name = name
-
-    def write(self, url: str, version: Version, state: Path) -> None:
-        import ray
-
-        self._storage.write_json(
-            self._key,
-            {
-                "name": self.name,
-                "url": url,
-                "version": version.number,
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "address": ray.get_runtime_context().gcs_address,
-                "token_path": str(state / "token"),
-            },
-        )
-
-    def update_version(self, version: Version) -> None:
-        self._storage.write_json(self._key, {**self._storage.read_json(self._key), "version": version.number})
-
-    def read(self) -> dict[str, Any] | None:
-        """The record of a service whose process is alive on this machine, else None."""
-        try:
-            value = self._storage.read_json(self._key)
-        except (NotFoundError, StorageError):
-            return None
-        if value["host"] != socket.gethostname() or not Path(value["token_path"]).exists():
-            return None
-        try:
-            os.kill(value["pid"], 0)
-        except OSError:
-            return None
-        return value
-
-    def remove(self) -> None:
-        self._storage.delete(self._key)

@@ -22,9 +22,22 @@ Ending = Literal["ended", "killed", "gone before"]
 _POLL_S = 0.1
 
 
-def services(storage: Storage) -> list[str]:
-    """The models that have a live record, whether or not anything answers to it."""
-    return [name.removesuffix(".json") for name in storage.list("live") if name.endswith(".json")]
+def services(storage: Storage) -> list[LiveRecord]:
+    """The live records of a storage, whether or not anything answers to them."""
+    names = [name.removesuffix(".json") for name in storage.list("live") if name.endswith(".json")]
+    return [LiveRecord(storage, name) for name in names]
+
+
+def services_here(storage: Storage, say: Callable[[str], None]) -> list[str]:
+    """The models with a live record of this machine; of the others it is said where they are."""
+    names = []
+    for live in services(storage):
+        record = live.last()
+        if record is not None and is_here(record):
+            names.append(live.name)
+        elif record is not None:
+            say(f"distml: {live.name} is served by {record.get('host')}; it is ended there")
+    return names
 
 
 class LiveRecord:
@@ -86,7 +99,7 @@ def end(live: LiveRecord, say: Callable[[str], None], patience_s: float = 30.0) 
             remedy=f"distml down {live.name} there",
         )  # fmt: skip
     if not owner_is_alive(record):
-        live.remove()
+        _forget(live, record)
         return "gone before"
     how: Ending = "ended"
     _signal(record, signal.SIGTERM)
@@ -96,8 +109,15 @@ def end(live: LiveRecord, say: Callable[[str], None], patience_s: float = 30.0) 
         how = "killed"
         if not _has_ended(record, patience_s):
             raise DistmlError("a killed process ends", received=f"process {record['pid']} has not", where=live.name)
-    live.remove()
+    _forget(live, record)
     return how
+
+
+def _forget(live: LiveRecord, record: dict[str, Any]) -> None:
+    """Removes the record of a service that is gone, not that of one which began meanwhile."""
+    last = live.last()
+    if last is not None and (last["pid"], last["started_at"]) == (record["pid"], record["started_at"]):
+        live.remove()
 
 
 def _signal(record: dict[str, Any], number: signal.Signals) -> None:

@@ -5,6 +5,7 @@ The truth is in storage. The mirror is written after it and never read back.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from distml.registry.base import Version
@@ -19,6 +20,15 @@ class MlflowMirror:
 
     def __init__(self, client: Any) -> None:
         self._client = client  # mlflow.tracking.MlflowClient
+
+    @classmethod
+    def at(cls, uri: str) -> MlflowMirror:
+        """The mirror at a server's or a database's URI, for a command whose user waits: asked once, not for minutes."""
+        from mlflow.tracking import MlflowClient
+
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        return cls(MlflowClient(tracking_uri=uri, registry_uri=uri))
 
     def register(self, version: Version, source: str, tracking_run: str) -> None:
         """Mirrors a version as an MLflow model version with the tag `distml.version`; once only."""

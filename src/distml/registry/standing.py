@@ -43,11 +43,7 @@ class Standing:
         """The champion taken off the stack. Raises `NotFoundError` when there is none below, or it was pruned."""
         self._check_champion(expected)
         if self.previous is None:
-            raise NotFoundError(
-                "a rollback goes to the champion before, and there was none",
-                received=f"{self.name}, champion: {self.champion or 'none'}",
-                remedy=f"name a version: distml promote {self.name}/NUMBER",
-            )
+            raise no_champion_before(self.name, self.champion)
         self._check_kept(self.previous)
         return replace(self, champions=self.champions[:-1])
 
@@ -88,4 +84,13 @@ def pruned_error(label: str, at: str) -> NotFoundError:
         "a version is used while its package is kept",
         received=f"{label}, pruned by gc on {at}",
         remedy="run its config again, which registers it anew, or name another version",
+    )
+
+
+def no_champion_before(name: str, champion: int | None) -> NotFoundError:
+    """What is said of a rollback when the model had one champion at most."""
+    return NotFoundError(
+        "a rollback goes to the champion before, and there was none",
+        received=f"{name}, champion: {champion or 'none'}",
+        remedy=f"name a version: distml promote {name}/NUMBER",
     )

@@ -99,11 +99,13 @@ class Replica:
         while self._changed.wait():
             self._changed.clear()
             wanted = self._wanted
-            if wanted["version"] != self._service.version:
-                try:
-                    self._load(wanted["version"], wanted["package"])
-                except DistmlError as error:
-                    self._tell(wanted["version"], str(error))
+            if wanted["version"] == self._service.version:
+                self._tell(wanted["version"], None)
+                continue
+            try:
+                self._load(wanted["version"], wanted["package"])
+            except DistmlError as error:
+                self._tell(wanted["version"], str(error))
 
     def _load(self, version: int, package: str) -> None:
         with self._storage.local_folder(package) as folder:
