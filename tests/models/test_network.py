@@ -17,6 +17,16 @@ def test_chunks_lose_no_row(num_rows):
     np.testing.assert_allclose(predicted[-5:], model.predict(batch.take(slice(num_rows - 5, None))), rtol=1e-6)
 
 
+@pytest.mark.parametrize("family", ["linear", "mlp"])
+@pytest.mark.parametrize("size", [1, 2, 7, 17, 100, 127])
+def test_a_row_is_scored_alike_whatever_rows_are_beside_it(family, size):
+    spec = spec_of(family, "binary")
+    model = NetworkModel(spec, build_network(spec))
+    batch = problem("binary", n=400)
+    parts = [model.predict(batch.take(slice(start, start + size))) for start in range(0, 400, size)]
+    np.testing.assert_array_equal(np.concatenate(parts), model.predict(batch))
+
+
 @pytest.mark.parametrize(
     ("task", "outputs", "wanted"),
     [

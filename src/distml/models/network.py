@@ -15,6 +15,9 @@ from distml.storage import dump_json
 
 WEIGHTS = "weights.safetensors"
 _CHUNK = 16_384
+# Matrix kernels take rows in groups and what is left over one by one, which rounds otherwise: in whole groups a row's
+# scores don't depend on the rows beside it, and a request gets what batch scoring gets.
+_GROUP = 16
 
 
 class NetworkModel:
@@ -35,9 +38,9 @@ class NetworkModel:
         return np.concatenate(outputs)
 
     def _forward(self, batch: FeatureBatch, chunk: slice) -> np.ndarray:
-        numeric = _as_tensor(batch.numeric[chunk]).to(self._device)
-        categorical = _as_tensor(batch.categorical[chunk]).to(self._device)
-        return scores(self.module(numeric, categorical), self.spec.task)
+        numeric = _as_tensor(_whole_groups(batch.numeric[chunk])).to(self._device)
+        categorical = _as_tensor(_whole_groups(batch.categorical[chunk])).to(self._device)
+        return scores(self.module(numeric, categorical), self.spec.task)[: len(batch.numeric[chunk])]
 
     def save(self, folder: Path) -> None:
         from safetensors.torch import save_file
@@ -67,6 +70,12 @@ def scores(outputs: torch.Tensor, task: str) -> np.ndarray:
     if task == "regression":
         return outputs[:, 0].double().cpu().numpy()
     return torch.softmax(outputs.double(), dim=1).cpu().numpy()
+
+
+def _whole_groups(array: np.ndarray) -> np.ndarray:
+    """[n, f] with rows of zeros added until n is a multiple of the group."""
+    missing = -len(array) % _GROUP
+    return np.concatenate([array, np.zeros((missing, array.shape[1]), array.dtype)]) if missing else array
 
 
 def _as_tensor(array: np.ndarray) -> torch.Tensor:
