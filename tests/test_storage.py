@@ -2,13 +2,14 @@ import os
 import pickle
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from distml.errors import ConflictError, NotFoundError, StorageError
-from distml.storage import Storage, contained, content_hash, dump_json, file_sha256
+from distml.storage import Storage, Usage, contained, content_hash, dump_json, file_sha256
 
 
 @pytest.fixture
@@ -292,3 +293,58 @@ def test_content_hash_is_of_values_and_their_bounds():
 def test_file_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert file_sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# What there is
+
+
+def test_usage_counts_files_and_bytes(storage):
+    storage.write_bytes("a/b/c.bin", b"12345")
+    storage.write_bytes("a/d.bin", b"67")
+    found = storage.usage("a")
+    assert (found.num_files, found.num_bytes) == (2, 7)
+    assert storage.usage("a/d.bin") == replace(storage.usage("a/d.bin"), num_files=1, num_bytes=2)
+    assert storage.usage().num_bytes == 7
+
+
+def test_usage_of_what_is_not_there_is_nothing(storage):
+    assert storage.usage("a") == Usage(num_files=0, num_bytes=0, changed_at=0.0)
+
+
+def test_a_folder_was_changed_when_its_newest_part_was(storage):
+    storage.write_bytes("a/b/old.bin", b"")
+    storage.write_bytes("a/new.bin", b"")
+    for name, at in {"a/b/old.bin": 100, "a/new.bin": 300, "a/b": 200, "a": 250}.items():
+        os.utime(storage.uri(name), (at, at))
+    assert [storage.usage(key).changed_at for key in ("a", "a/b", "a/b/old.bin")] == [300, 200, 100]
+
+
+def test_an_empty_folder_was_changed_when_it_was_made(storage):
+    with storage.new_folder("a/b") as folder:
+        assert storage.usage(f"a/{folder.name}").changed_at == folder.stat().st_mtime > 0
+
+
+def test_usage_where_storage_is_not_local():
+    remote = Storage("mock:///store")
+    assert remote.usage("a") == Usage(num_files=0, num_bytes=0, changed_at=0.0)
+    remote._fs.create_dir("store/a/b")
+    for key, content in {"a/b/c.bin": b"12345", "a/d.bin": b"67"}.items():
+        remote.write_bytes(key, content)
+    assert (remote.usage("a").num_files, remote.usage("a").num_bytes) == (2, 7)
+    assert remote.usage("a/d.bin").num_bytes == 2
+    assert remote.leftovers() == ()
+
+
+def test_leftovers_are_what_no_listing_shows(storage):
+    storage.write_bytes("a/whole.bin", b"")
+    assert storage.leftovers() == ()
+    with storage.new_folder("a/b/folder") as folder:
+        within = folder / ".tmp-within"
+        within.touch()
+        assert storage.leftovers() == (f"a/b/{folder.name}",)
+        within.unlink()
+    half = Path(storage.uri("a/.tmp-0123"))
+    half.touch()
+    Path(storage.uri(".probe-4567")).touch()
+    assert storage.leftovers() == (".probe-4567", "a/.tmp-0123")
+    assert storage.list("a") == ["b", "whole.bin"]

@@ -9,15 +9,28 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from distml.errors import ConflictError, NotFoundError, StorageError
 from distml.secrets import with_secrets
+
+_SCRATCH = (".tmp-", ".probe-")  # what the names of files begin with that are being written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What is stored at a key; changed_at: when anything of it was changed last, in seconds since 1970."""
+
+    num_files: int
+    num_bytes: int
+    changed_at: float
 
 
 class Storage:
@@ -164,6 +177,38 @@ class Storage:
             self._fs.delete_dir(path)
         elif kind == pyarrow.fs.FileType.File:
             self._fs.delete_file(path)
+
+    def usage(self, key: str = "") -> Usage:
+        """What a file, or everything below a folder, takes; nothing when it isn't there."""
+        found = list(self._stats(self._path(key)))
+        sizes = [size for size, _ in found if size is not None]
+        return Usage(num_files=len(sizes), num_bytes=sum(sizes), changed_at=max((at for _, at in found), default=0.0))
+
+    def _stats(self, path: str) -> Iterator[tuple[int | None, float]]:
+        """(bytes, time of change) of everything at or below a path; a folder has no bytes."""
+        import pyarrow.fs
+
+        if self.is_local:  # as in `list`
+            for place in _walk(path):
+                with suppress(FileNotFoundError):
+                    known = os.lstat(place)
+                    yield None if stat.S_ISDIR(known.st_mode) else known.st_size, known.st_mtime
+            return
+        infos = [self._fs.get_file_info(path)]
+        if infos[0].type == pyarrow.fs.FileType.Directory:
+            infos = self._fs.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+        yield from ((info.size, info.mtime_ns / 1e9) for info in infos if info.type == pyarrow.fs.FileType.File)
+
+    def leftovers(self) -> tuple[str, ...]:
+        """Files and folders that a writer has not put in their place: those at work now, and those that were killed.
+
+        In an object store there are none.
+        """
+        found = []
+        for folder, folders, files in os.walk(self._base) if self.is_local else ():
+            found += [os.path.join(folder, name) for name in (*folders, *files) if name.startswith(_SCRATCH)]
+            folders[:] = [name for name in folders if not name.startswith(_SCRATCH)]
+        return tuple(sorted(os.path.relpath(path, self._base) for path in found))
 
     def delete_if_empty(self, key: str = "") -> None:
         """Removes a local folder (the root without a key) that holds nothing."""
@@ -339,6 +384,13 @@ def _replace(source: str, target: str) -> None:
     os.rename(target, retired)
     os.rename(source, target)
     shutil.rmtree(retired, ignore_errors=True)
+
+
+def _walk(path: str) -> Iterator[str]:
+    """A local path, and everything below it."""
+    yield path
+    for folder, folders, files in os.walk(path):
+        yield from (os.path.join(folder, name) for name in (*folders, *files))
 
 
 def _reason(error: OSError) -> str:
