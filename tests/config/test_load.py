@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from distml.config import RunConfig, load_config, parse_config
+from distml.config import RunConfig, load_config, parse_config, with_absolute_paths
 from distml.errors import ConfigError
 
 MINIMAL = """\
@@ -245,3 +245,34 @@ def test_errors_name_the_file_and_line(tmp_path: Path):
 def test_every_example_config_is_valid_and_survives_to_dict(path):
     config = load_config(path, environ={})
     assert RunConfig.model_validate(config.to_dict()) == config
+
+
+def test_a_uris_password_is_read_where_it_is_used():
+    text = """
+name: a
+storage: s3://${KEY}:${SECRET}@bucket/${FOLDER}
+data: {source: {uri: t.csv}, target: y}
+tracking: {uri: "http://${USER}:${PW}@host"}
+"""
+    config = parse_config(text, environ={"FOLDER": "store"})
+    assert config.storage == "s3://${KEY}:${SECRET}@bucket/store"
+    assert config.tracking.uri == "http://${USER}:${PW}@host"
+    assert config.to_public_dict() == config.to_dict()
+
+
+def test_local_paths_mean_the_same_in_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "{name: a, storage: ./store, data: {source: {uri: t/*.csv}, test: {uri: /data/t.csv}, target: y}}"
+    config = with_absolute_paths(parse_config(text))
+    assert config.storage == f"{tmp_path}/store"
+    assert config.data.source.uri == f"{tmp_path}/t/*.csv"
+    assert config.data.test.uri == "/data/t.csv"
+    assert with_absolute_paths(config) == config
+
+
+def test_uris_are_no_paths():
+    text = (
+        '{name: a, storage: "s3://b/c", tracking: {uri: "http://h"}, data: {source: {uri: "sklearn:iris"}, target: y}}'
+    )
+    config = parse_config(text)
+    assert with_absolute_paths(config) == config

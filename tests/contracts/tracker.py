@@ -86,3 +86,33 @@ class TrackerContract:
         tracker.close()
         assert self.read(tracker, child).status == "KILLED"
         assert self.read(tracker, run).status == "FINISHED"
+
+    def test_an_ended_run_is_continued(self, tracker, run):
+        tracker.log_points(run, [Point("loss", 0.5, 1, 10)])
+        tracker.end_run(run, "KILLED")
+        tracker.continue_run(run)
+        assert self.read(tracker, run).status == "RUNNING"
+        tracker.log_points(run, [Point("loss", 0.25, 2, 20)])
+        assert [point.step for point in self.read(tracker, run).points] == [1, 2]
+        tracker.end_run(run, "FINISHED")
+        assert self.read(tracker, run).status == "FINISHED"
+
+    def test_closing_kills_what_was_continued(self, tracker, run):
+        tracker.end_run(run, "KILLED")
+        tracker.continue_run(run)
+        tracker.close()
+        assert self.read(tracker, run).status == "KILLED"
+
+    def test_children_are_found_with_their_tags_and_status(self, tracker, run):
+        first = tracker.start_run("a", parent=run, tags={"distml.trial": "1"})
+        second = tracker.start_run("b", parent=run, tags={"distml.trial": "2"})
+        tracker.start_run("c", parent=first)
+        tracker.end_run(second, "FAILED")
+        found = {child.run: (child.tags["distml.trial"], child.status) for child in tracker.children(run)}
+        assert found == {first: ("1", "RUNNING"), second: ("2", "FAILED")}
+        assert tracker.children(second) == []
+
+    def test_the_last_step_is_the_highest(self, tracker, run):
+        assert tracker.last_step(run, "loss") is None
+        tracker.log_points(run, [Point("loss", 0.5, 3, 10), Point("loss", 0.4, 7, 20), Point("score", 1.0, 9, 20)])
+        assert tracker.last_step(run, "loss") == 7

@@ -9,6 +9,7 @@ from distml.tracking import MemoryTracker
 from distml.training import EpochResult
 from distml.tune import Candidate, Search, TrialRecord, local
 from distml.tune.halving import Halving
+from distml.tune.log import LoggedTrial
 from searches import AUC, Heard, data_of, objective_of, repeatable, study_of
 
 
@@ -175,3 +176,62 @@ def test_all_is_written_when_it_is_closed():
     (run,) = tracker.runs.values()
     assert [point.step for point in run.points if point.metric == "train_loss"] == list(range(1, 501))
     assert written.error is None
+
+
+def logged(number, epochs, state=None):
+    ended = record(number, state) if state else None
+    return LoggedTrial(candidate=candidate(number), epochs=[epoch(i) for i in range(1, epochs + 1)], record=ended)
+
+
+def test_a_search_gone_on_with_goes_on_with_its_runs():
+    """The process before was killed: one trial had ended, one was running, one was known to the log alone."""
+    tracker = MemoryTracker()
+    parent = tracker.start_run("run")
+
+    def begun(goes_on):
+        return Journal(tracker, parent, AUC, Told(), 4, goes_on=goes_on)
+
+    before = begun(goes_on=False)
+    before.on_start(candidate(1))
+    before.on_epochs(1, [epoch(1), epoch(2)])
+    before.on_end(record(1))
+    before.on_start(candidate(2))
+    before.on_epochs(2, [epoch(1), epoch(2), epoch(3)])  # of which the log has the first alone
+    before.close()
+    after = begun(goes_on=True)
+    for trial in (logged(1, 2, "finished"), logged(2, 1), logged(3, 2, "pruned")):
+        after.on_recall(trial)
+    after.on_epochs(2, [epoch(2), epoch(3), epoch(4)])
+    after.on_end(record(2))
+    after.on_start(candidate(4))
+    after.on_end(record(4))
+    after.close()
+
+    runs = sorted(tracker.children(parent), key=lambda child: child.tags["distml.trial"])
+    assert [child.tags["distml.trial"] for child in runs] == ["1", "2", "3", "4"]
+    assert {child.status for child in runs} == {"FINISHED"}
+    assert [child.tags["distml.state"] for child in runs] == ["finished", "finished", "pruned", "finished"]
+    steps = [[p.step for p in tracker.runs[child.run].points if p.metric == "train_loss"] for child in runs]
+    assert steps == [[1, 2], [1, 2, 3, 4], [1, 2], []]
+
+
+def test_runs_of_trials_that_the_search_forgot_do_not_stay_open():
+    tracker = MemoryTracker()
+    parent = tracker.start_run("run")
+    before = Journal(tracker, parent, AUC, Told(), 2)
+    before.on_start(candidate(1))
+    before.close()
+    after = Journal(tracker, parent, AUC, Told(), 2, goes_on=True)
+    after.close()
+    (child,) = tracker.children(parent)
+    assert (child.status, child.tags["distml.state"]) == ("KILLED", "discarded")
+
+
+def test_recalled_trials_count_and_are_not_reported_again():
+    told = Told()
+    written, _ = journal(reporter=told)
+    written.on_recall(logged(1, 1, "finished"))
+    written.on_start(candidate(2))
+    written.on_end(record(2, score=0.1))
+    written.close()
+    assert told.trials == [(2, 0.7, 2, 5)]

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from distml.config import RunConfig
-from distml.errors import DataError, NotFoundError, StorageError, TrainingError
+from distml.config import RunConfig, TrackingConfig
+from distml.errors import DataError, NotFoundError, StorageError, TrainingError, UsageError
 from distml.lifecycle.runs import RunRecord, list_runs, read_run
 from distml.storage import Storage
 
@@ -113,3 +113,65 @@ def test_an_unknown_run_lists_the_newest(storage):
 def test_a_run_is_not_read_from_outside(storage):
     with pytest.raises(StorageError):
         read_run(storage, "../../secret")
+
+
+def test_a_run_that_was_cut_off_goes_on_under_its_id(storage):
+    with pytest.raises(KeyboardInterrupt), RunRecord.start(storage, config(), "train") as record:
+        record.stage("prepare", "0123", 1.0)
+        raise KeyboardInterrupt
+    again = RunRecord.reopen(storage, record.run)
+    assert again.goes_on and not record.goes_on
+    read = read_run(storage, record.run)
+    assert (read["state"], read["until"], read["stages"]) == ("running", "train", {"prepare": "0123"})
+    assert len(read["resumed_at"]) == 1
+    assert again.config == config().model_copy(update={"storage": storage.root})
+
+
+def test_a_failed_run_that_goes_on_has_not_failed(storage):
+    with pytest.raises(TrainingError), RunRecord.start(storage, config()) as record:
+        raise TrainingError("a loss is a number")
+    RunRecord.reopen(storage, record.run)
+    assert "error" not in read_run(storage, record.run)
+
+
+def test_a_finished_run_is_not_resumed(storage):
+    record = RunRecord.start(storage, config())
+    record.write(state="finished")
+    with pytest.raises(UsageError, match="if it has not finished"):
+        RunRecord.resumable(storage, record.run)
+
+
+def test_a_run_that_runs_is_not_resumed(storage):
+    record = RunRecord.start(storage, config())
+    for force in (False, True):
+        with pytest.raises(UsageError, match="is gone") as caught:
+            RunRecord.resumable(storage, record.run, force=force)
+        assert "--force" not in caught.value.remedy
+
+
+def test_a_run_whose_process_is_gone_is_resumed(storage):
+    record = RunRecord.start(storage, config())
+    record.write(born="another boot")
+    assert RunRecord.resumable(storage, record.run).run == record.run
+
+
+def test_a_run_of_another_machine_is_resumed_on_a_word(storage):
+    record = RunRecord.start(storage, config())
+    record.write(host="elsewhere")
+    with pytest.raises(UsageError, match="is gone") as caught:
+        RunRecord.resumable(storage, record.run)
+    assert "--force" in caught.value.remedy
+    assert RunRecord.resumable(storage, record.run, force=True).run == record.run
+
+
+@pytest.mark.parametrize(("uri", "is_lost"), [("http://ann:secret@host", True), ("http://ann:${PW}@host", False)])
+def test_a_password_is_not_kept_and_a_variables_name_is(storage, uri, is_lost):
+    written = config().model_copy(update={"tracking": TrackingConfig(uri=uri)})
+    record = RunRecord.start(storage, written)
+    record.write(state="failed")
+    assert b"secret" not in storage.read_bytes(record.key("run.json"))
+    if is_lost:
+        with pytest.raises(UsageError, match="no password"):
+            RunRecord.resumable(storage, record.run)
+    else:
+        assert RunRecord.resumable(storage, record.run).config.tracking.uri == uri

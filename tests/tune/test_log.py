@@ -122,6 +122,8 @@ class OutOfMemoryError(RuntimeError):
         (MemoryError(), "out of memory"),
         (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
          "out of memory: CUDA out of memory. Tried to allocate 2 GiB"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 bytes"),
+         "out of memory: DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 bytes"),
         (KeyError("x"), "KeyError: 'x'"),
         (RuntimeError(), "RuntimeError"),
     ],

@@ -57,8 +57,7 @@ def search(
     Raises `TrainingError` when no trial came to a score.
     """
     metric = metric_for(config.search.metric, prepared.target.task)
-    sections = [config.to_dict()[name] for name in ("model", "search", "train")]
-    key = content_hash(prepared.key, config.seed, sections)
+    key = _key(config, prepared)
     log = TrialLog(storage, f"searched/{key}")
     value, reused = once(
         storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent, scratch, log)
@@ -70,6 +69,13 @@ def search(
     best = best_of(list(records), metric)
     assert best is not None, "a search without a best trial raises before it is stored"
     return Searched(key=key, metric=metric, records=records, best=best, was_reused=reused)
+
+
+def _key(config: RunConfig, prepared: Prepared) -> str:
+    """The content hash of what the search depends on, which how often it saves its state is not."""
+    values = config.to_dict()
+    del values["train"]["checkpoint_interval_s"]
+    return content_hash(prepared.key, config.seed, [values[name] for name in ("model", "search", "train")])
 
 
 def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:
@@ -87,6 +93,7 @@ def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Obje
             batch_size=train.batch_size,
             seed=config.seed,
             device=train.device,
+            checkpoint_interval_s=train.checkpoint_interval_s,
             num_threads=max(1, int(config.search.resources_per_trial.cpu)),
         ),
     )

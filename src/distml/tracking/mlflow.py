@@ -7,11 +7,12 @@ an SQLite database never meets two writers. MLflow has no status for a pruned tr
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,15 @@ def embedded_uri(folder: str) -> str:
     return f"sqlite:///{folder}/mlflow/mlflow.db"
 
 
-@contextmanager
+@contextlib.contextmanager
 def answering(uri: str) -> Iterator[None]:
     """MLflow's errors, and those of the disk below it, as `StorageError`, with what to do about them."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise StorageError(
             "the tracking server answers",
             received=without_password(str(error).partition("\n")[0])[:200],
@@ -58,7 +60,7 @@ class MlflowTracker:
         self.uri = uri
         with answering(uri):
             if uri.startswith("sqlite:///"):
-                Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+                _create_database(Path(uri.removeprefix("sqlite:///")))
             self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             found = self.client.get_experiment_by_name(experiment)
             self._experiment = (
@@ -135,6 +137,24 @@ class MlflowTracker:
             for run in sorted(self._open):
                 self.client.set_terminated(run, "KILLED")
         self._open.clear()
+
+
+def _create_database(path: Path) -> None:
+    """Makes a database with MLflow's tables, where there is none: beside its place, and put there when it is whole.
+
+    A process that is killed while MLflow makes its tables, or two that make them together, leave a database that
+    MLflow can never open again.
+    """
+    if path.exists():
+        return
+    from mlflow.tracking import MlflowClient
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(draft, path)
 
 
 def _quiet() -> None:

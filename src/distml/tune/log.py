@@ -131,9 +131,15 @@ def reason_of(error: BaseException) -> str:
     """
     if isinstance(error, DistmlError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _is_out_of_memory(error):
         return f"out of memory: {_first_line(error)}".rstrip(": ")
     return f"{type(error).__name__}: {_first_line(error)}".rstrip(": ")
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Python's own, torch's for a GPU, and what torch raises for a CPU, which has no type of its own."""
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return known or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
 
 
 def _first_line(error: BaseException) -> str:
