@@ -247,7 +247,7 @@ class RegistryContract:
         assert [bool(version.pruned_at) for version in three.versions("churn")] == [True, False, False]
         for use in (lambda: resolve(three, "churn/1"), lambda: three.promote("churn", 1, expected=2)):
             with pytest.raises(
-                NotFoundError, match=r"churn/1, pruned by gc on ....-..-..T.*Remedy: run its config again"
+                NotFoundError, match=r"churn/1, pruned by gc on ....-..-... Remedy: run its config again"
             ):
                 use()
         (decision,) = [decision for decision in three.audit("churn") if decision.action == "prune"]

@@ -39,14 +39,23 @@ class Evaluated:
 def evaluate_package(config: RunConfig, prepared: Prepared, trained: Trained, storage: Storage) -> Evaluated:
     """Runs the stage, or reads its result."""
     columns = slice_columns(config, prepared)
-    key = content_hash(trained.key, trained.package_id, columns)
+    key = evaluated_key(config, trained.key, trained.package_id)
     value, _ = once(storage, f"evaluated/{key}", lambda: _evaluate(prepared, trained, storage, columns))
     return Evaluated(**value)
 
 
+def evaluated_key(config: RunConfig, trained_key: str, package_id: str) -> str:
+    """The content hash of everything that an evaluation depends on."""
+    return content_hash(trained_key, package_id, _named_columns(config))
+
+
+def _named_columns(config: RunConfig) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*config.data.roles.group, *config.evaluate.slices)))
+
+
 def slice_columns(config: RunConfig, prepared: Prepared) -> tuple[str, ...]:
     """The columns to break metrics down by; `DataError` for one that isn't kept."""
-    columns = tuple(dict.fromkeys((*config.data.roles.group, *config.evaluate.slices)))
+    columns = _named_columns(config)
     for column in columns:
         if column not in prepared.schema or prepared.schema[column].role == "excluded":
             raise DataError(

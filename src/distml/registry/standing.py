@@ -79,10 +79,10 @@ class Standing:
 
 
 def pruned_error(label: str, at: str) -> NotFoundError:
-    """What is said of a version whose package was deleted to make room."""
+    """What is said of a version whose package was deleted to make room, at an ISO time."""
     return NotFoundError(
         "a version is used while its package is kept",
-        received=f"{label}, pruned by gc on {at}",
+        received=f"{label}, pruned by gc on {at[:10]}",
         remedy="run its config again, which registers it anew, or name another version",
     )
 

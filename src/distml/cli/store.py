@@ -1,0 +1,72 @@
+"""Commands that look after storage: gc."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
+from distml.cli.output import begin, result, table
+
+if TYPE_CHECKING:
+    from distml.lifecycle.retention import Collection
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(gc)
+
+
+def gc(
+    keep_runs: Annotated[int, typer.Option("--keep-runs", min=0, help="newest runs kept of each model")] = 10,
+    keep_versions: Annotated[int, typer.Option("--keep-versions", min=0, help="newest versions kept of each")] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be deleted, and delete nothing")] = False,
+    storage: StorageOption = DEFAULT_STORAGE,
+    json: Json = False,
+) -> None:
+    """Deletes old runs, versions and stages that nothing kept needs; never what a champion or a service needs."""
+    begin(json)
+    from distml.lifecycle.claims import Retention
+    from distml.lifecycle.retention import collect, plan
+    from distml.lifecycle.versions import this_user
+    from distml.storage import Storage
+
+    home = Storage(storage)
+    retention = Retention(runs=keep_runs, versions=keep_versions)
+    gone = plan(home, retention)
+    if not dry_run:
+        gone = collect(home, gone, retention, by=f"gc ({this_user()})")
+    result({"dry_run": dry_run, **gone.to_dict()}, _text(gone, dry_run))
+
+
+def _text(gone: Collection, dry_run: bool) -> str:
+    if not gone.items and not gone.versions:
+        return "nothing to delete"
+    verb = "would be " if dry_run else ""
+    kinds = {kind: told for kind, told in gone.to_dict()["kinds"].items() if told["num"]}
+    rows = [[kind, f"{told['num']:,}", size(told["num_bytes"])] for kind, told in kinds.items()]
+    lines = [f"{size(item.num_bytes):>9}  {item.key}" for item in gone.items]
+    pruned = ", ".join(version.label for version in gone.versions)
+    return "\n".join(
+        [
+            *lines,
+            *([f"{'':>9}  without a package from now on: {pruned}"] if pruned else []),
+            "",
+            table(["deleted" if not dry_run else "to delete", "number", "size"], rows),
+            f"\n{size(gone.num_bytes)} {verb}freed",
+        ]
+    )
+
+
+def size(num_bytes: int) -> str:
+    """Bytes as people read them.
+
+    >>> size(0), size(999), size(1_000), size(999_999), size(12_345_678)
+    ('0 B', '999 B', '1.0 kB', '1.0 MB', '12.3 MB')
+    """
+    value = float(num_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < (1000 if unit == "B" else 999.95):
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
