@@ -6,14 +6,13 @@ import random
 import signal
 import subprocess
 import time
+from itertools import pairwise
 
 import pytest
 
 from cluster import command, distml, document, environment, processes_of
-from distml.config import RunConfig
-from distml.lifecycle.runs import list_runs, read_run
-from distml.metrics import metric_for
-from distml.storage import Storage, dump_json
+from distml.lifecycle.runs import list_runs
+from distml.storage import Storage
 from distml.tracking.mlflow import MlflowTracker, embedded_uri
 from distml.tune.log import TrialLog
 
@@ -24,7 +23,10 @@ name: tiny
 data: {{source: {{uri: "sklearn:breast_cancer"}}, target: target, task: binary, positive: malignant}}
 model: {{families: [linear, mlp]}}
 search:
-  {{num_samples: {NUM_TRIALS}, metric: log_loss, scheduler: none, space: {{mlp: {{width: 16, num_blocks: 1, lr: 0.001}}}}}}
+  num_samples: {NUM_TRIALS}
+  metric: log_loss
+  scheduler: none
+  space: {{mlp: {{width: 16, num_blocks: 1, lr: 0.001}}}}
 train: {{max_epochs: {NUM_EPOCHS}, patience: 100, batch_size: 1, checkpoint_interval_s: 0.2}}
 """
 
@@ -52,6 +54,8 @@ def kill_until_done(folder, chance, kill):
     left, patience_s = [], 10.0
     while True:
         run = next(iter(list_runs(storage)), None)
+        if run is not None and run["state"] == "finished":  # killed on its way out
+            return list_runs(storage), left
         arguments = ["resume", run["run"]] if run else ["run", "tiny.yaml"]
         process = subprocess.Popen(
             command(*arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -71,7 +75,7 @@ def kill_until_done(folder, chance, kill):
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("seed", "kill"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (2, signal.SIGTERM)])
+@pytest.mark.parametrize(("seed", "kill"), [(0, signal.SIGKILL), (2, signal.SIGTERM)])
 def test_a_run_killed_at_random_moments_comes_to_what_it_would_have(seed, kill, whole, tmp_path):
     (tmp_path / "tiny.yaml").write_text(CONFIG)
     runs, left = kill_until_done(tmp_path, random.Random(seed), kill)
@@ -79,7 +83,7 @@ def test_a_run_killed_at_random_moments_comes_to_what_it_would_have(seed, kill, 
     assert left
     assert runs[0]["state"] == "finished"
 
-    for before, after in zip(left, left[1:], strict=False):
+    for before, after in pairwise(left):
         for number, (epoch, has_ended) in before.items():
             assert after[number][0] >= epoch, "progress never falls"
             assert after[number][1] >= has_ended

@@ -116,8 +116,9 @@ def test_a_run_is_not_read_from_outside(storage):
 
 
 def test_a_run_that_was_cut_off_goes_on_under_its_id(storage):
-    with pytest.raises(KeyboardInterrupt), RunRecord.start(storage, config(), "train") as record:
-        record.stage("prepare", "0123", 1.0)
+    record = RunRecord.start(storage, config(), "train")
+    record.stage("prepare", "0123", 1.0)
+    with pytest.raises(KeyboardInterrupt), record:
         raise KeyboardInterrupt
     again = RunRecord.reopen(storage, record.run)
     assert again.goes_on and not record.goes_on

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distml.cli.output import Lines, result, say, table
 
 if TYPE_CHECKING:
     from distml.config import RunConfig
+    from distml.lifecycle.on_ray import Signals
     from distml.lifecycle.result import RunResult
     from distml.lifecycle.run import Resources
 
@@ -22,15 +23,16 @@ def carry_out(
     *,
     deploy: bool = False,
     detach: bool = False,
+    live: dict[str, Any] | None = None,
 ) -> RunResult:
     """Does the work with an engine's resources and prints its result; with `deploy` serves what was promoted.
 
-    A service is held until Ctrl-C, or with `detach` by a process of its own. Nothing is started for a config that
-    will be refused.
+    A service is held until Ctrl-C, or with `detach` by a process of its own. live: the record of a service on whose
+    cluster to work. Nothing is started for a config that will be refused.
     """
     from distml.errors import ConfigError
     from distml.lifecycle.deploy import check_port
-    from distml.lifecycle.on_ray import Signals, local_cluster
+    from distml.lifecycle.on_ray import Signals
     from distml.lifecycle.run import preflight
 
     if engine not in ("ray", "local"):
@@ -44,7 +46,7 @@ def carry_out(
     signals.install()
     reporter = Lines()
     try:
-        with local_cluster(signals) if engine == "ray" else contextlib.nullcontext() as state:
+        with _cluster(engine, live, signals) as state:
             outcome = work(_resources(config, engine, reporter, state))
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             serves = deploy and promoted
@@ -63,6 +65,22 @@ def carry_out(
         if reporter.run_id is not None:
             say(f"distml: interrupted; `distml resume {reporter.run_id} --storage {config.storage}` goes on with it")
         raise
+
+
+@contextlib.contextmanager
+def _cluster(engine: str, live: dict[str, Any] | None, signals: Signals) -> Iterator[Path | None]:
+    """What an engine works on; yields the folder of a local cluster's private files."""
+    from distml.lifecycle.on_ray import connected, local_cluster
+
+    if engine == "local":
+        yield None
+    elif live is not None:
+        with connected(live["address"], live["token_path"]):
+            signals.install()
+            yield None
+    else:
+        with local_cluster(signals) as state:
+            yield state
 
 
 def _resources(config: RunConfig, engine: str, reporter: Lines, scratch: Path | None) -> Resources:

@@ -1,4 +1,4 @@
-"""Commands that carry a table through the lifecycle: run, prepare, tune, train, evaluate, resume."""
+"""Commands that carry a table through the lifecycle: run, prepare, tune, train, evaluate, resume, retrain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distml.cli.carry import carry_out
-from distml.cli.options import DEFAULT_STORAGE, Config, Engine, Json, Overrides, Run, StorageOption
+from distml.cli.options import DEFAULT_STORAGE, Config, Engine, Json, Name, Overrides, Run, StorageOption
 from distml.cli.output import begin
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(evaluate)
     app.command()(resume)
+    app.command()(retrain)
 
 
 def run(
@@ -50,13 +51,46 @@ def resume(
 ) -> None:
     """Goes on with a run that was killed, interrupted or failed; finished stages and trials are not repeated."""
     begin(json)
+    from distml.lifecycle.live import LiveRecord
     from distml.lifecycle.run import resume as resume_run
     from distml.lifecycle.runs import RunRecord
     from distml.storage import Storage
 
     home = Storage(storage)
-    config = RunRecord.resumable(home, run, force=force).config
-    outcome = carry_out(config, engine, lambda resources: resume_run(home, run, resources, force=force), deploy=deploy)
+    record = RunRecord.resumable(home, run, force=force)
+    live = LiveRecord(home, record.config.name).read() if record.value.get("retrains") else None
+    outcome = carry_out(
+        record.config, engine, lambda resources: resume_run(home, run, resources, force=force), deploy=deploy, live=live
+    )
+    _end(outcome)
+
+
+def retrain(
+    name: Name,
+    data: Annotated[str | None, typer.Option("--data", help="table; retrain.data.source by default")] = None,
+    overrides: Overrides = [],  # noqa: B006
+    storage: StorageOption = DEFAULT_STORAGE,
+    engine: Engine = "ray",
+    json: Json = False,
+) -> None:
+    """Trains the champion again; what passes the gate replaces it, also where it is served, without losing a request."""
+    begin(json)
+    from distml.config import with_overrides
+    from distml.lifecycle.live import LiveRecord
+    from distml.lifecycle.retrain import retrain_config
+    from distml.lifecycle.run import run as run_stages
+    from distml.registry import StoreRegistry, resolve
+    from distml.storage import Storage
+
+    home = Storage(storage)
+    champion = resolve(StoreRegistry(home), f"{name}@champion")
+    config = with_overrides(retrain_config(home, champion, data), overrides)
+    outcome = carry_out(
+        config,
+        engine,
+        lambda resources: run_stages(config, resources, retrains=champion.label),
+        live=LiveRecord(home, name).read(),
+    )
     _end(outcome)
 
 

@@ -1,6 +1,6 @@
 """The run config: what a user writes, as frozen values."""
 
-from distml.config.load import load_config, parse_config, with_absolute_paths
+from distml.config.load import load_config, parse_config, with_absolute_paths, with_overrides
 from distml.config.sections import (
     AutoscalingConfig,
     CategoricalConfig,
@@ -13,6 +13,8 @@ from distml.config.sections import (
     ModelConfig,
     MonitorConfig,
     NumericConfig,
+    PointConfig,
+    RetrainConfig,
     RolesConfig,
     RuleConfig,
     RunConfig,
@@ -38,6 +40,8 @@ __all__ = [
     "ModelConfig",
     "MonitorConfig",
     "NumericConfig",
+    "PointConfig",
+    "RetrainConfig",
     "RolesConfig",
     "RuleConfig",
     "RunConfig",
@@ -52,4 +56,5 @@ __all__ = [
     "load_config",
     "parse_config",
     "with_absolute_paths",
+    "with_overrides",
 ]

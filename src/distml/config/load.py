@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from distml.config.sections import GateConfig, GatesConfig, RunConfig
+from distml.config.sections import GateConfig, GatesConfig, RunConfig, SourceConfig
 from distml.errors import ConfigError, did_you_mean
 from distml.secrets import VARIABLE
 
@@ -86,16 +86,28 @@ def parse_config(
         raise _config_error(error, node, where) from error
 
 
+def with_overrides(config: RunConfig, overrides: Iterable[str], environ: Mapping[str, str] | None = None) -> RunConfig:
+    """A config with "section.key=value" texts over it. Raises `ConfigError`."""
+    values = config.to_dict()
+    for override in overrides:
+        _override(values, override)
+    values = _interpolate(values, os.environ if environ is None else environ, "-s", ())
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise _config_error(error, None, "-s") from error
+
+
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """The config with local paths written from the root, so that it means the same in every folder."""
-    data = config.data
-    sources = {
-        name: source.model_copy(update={"uri": _absolute(source.uri)})
-        for name, source in (("source", data.source), ("test", data.test))
-        if source is not None
-    }
-    changes: dict[str, Any] = {"storage": _absolute(config.storage), "data": data.model_copy(update=sources)}
-    return config.model_copy(update=changes)
+    again = config.retrain.data
+    data = config.data.model_copy(update={name: _placed(getattr(config.data, name)) for name in ("source", "test")})
+    retrain = config.retrain.model_copy(update={"data": again.model_copy(update={"source": _placed(again.source)})})
+    return config.model_copy(update={"storage": _absolute(config.storage), "data": data, "retrain": retrain})
+
+
+def _placed(source: SourceConfig | None) -> SourceConfig | None:
+    return None if source is None else source.model_copy(update={"uri": _absolute(source.uri)})
 
 
 def _absolute(path: str) -> str:

@@ -31,6 +31,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
 
 
+def _written_like(source: Any, table: dict[str, Any]) -> dict[str, Any]:
+    """A table's keys, and those of the source's dialect that it doesn't say otherwise."""
+    if not isinstance(source, dict):
+        return table
+    return {**{key: item for key, item in source.items() if key not in ("uri", "format")}, **table}
+
+
 class SourceConfig(Section):
     """One table and how to read it."""
 
@@ -119,9 +126,8 @@ class DataConfig(Section):
     @classmethod
     def _test_inherits_dialect(cls, value: Any) -> Any:
         """A test table is written like its source unless it says otherwise."""
-        if isinstance(value, dict) and isinstance(value.get("source"), dict) and isinstance(value.get("test"), dict):
-            inherited = {key: item for key, item in value["source"].items() if key not in ("uri", "format")}
-            return {**value, "test": {**inherited, **value["test"]}}
+        if isinstance(value, dict) and isinstance(value.get("test"), dict):
+            return {**value, "test": _written_like(value.get("source"), value["test"])}
         return value
 
 
@@ -243,6 +249,13 @@ class ResourcesConfig(Section):
     gpu: float = Field(0, ge=0)
 
 
+class PointConfig(Section):
+    """A family and values for some of its parameters; the sampler draws the others."""
+
+    family: str
+    params: dict[str, Scalar | None] = {}
+
+
 class SearchConfig(Section):
     """The search over families and their parameters."""
 
@@ -253,6 +266,7 @@ class SearchConfig(Section):
     scheduler: Literal["asha", "none"] = "asha"
     metric: str = Field("auto", description="auto: roc_auc, log_loss or rmse, by task")
     resources_per_trial: ResourcesConfig = ResourcesConfig()
+    points_to_evaluate: tuple[PointConfig, ...] = Field((), description="tried first, before the families' defaults")
     space: dict[str, dict[str, Any]] = Field(
         {},
         description="family: {parameter: value, {log: [low, high]}, {uniform: ...}, {int: ...} or {choice: [...]}}",
@@ -347,6 +361,20 @@ class MonitorConfig(Section):
     flush_interval_s: float = Field(1.0, gt=0, description="how often a replica sends its summary")
 
 
+class RetrainDataConfig(Section):
+    """What a retraining learns from."""
+
+    source: SourceConfig | None = Field(
+        None, description="the table, written as data.source is; what it doesn't say is as there. null: data.source"
+    )
+
+
+class RetrainConfig(Section):
+    """How a model is trained again."""
+
+    data: RetrainDataConfig = RetrainDataConfig()
+
+
 class RunConfig(Section):
     """Everything one run of the lifecycle is told."""
 
@@ -366,6 +394,27 @@ class RunConfig(Section):
     gates: GatesConfig = GatesConfig()
     serve: ServeConfig = ServeConfig()
     monitor: MonitorConfig = MonitorConfig()
+    retrain: RetrainConfig = RetrainConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _retraining_inherits_dialect(cls, value: Any) -> Any:
+        """The table of a retraining is a URI or written like a source, and has the source's dialect."""
+        try:
+            source, again = value["data"]["source"], value["retrain"]["data"]["source"]
+        except (KeyError, TypeError):
+            return value
+        if isinstance(again, str):
+            again = {"uri": again}
+        if not isinstance(again, dict):
+            return value
+        return {
+            **value,
+            "retrain": {
+                **value["retrain"],
+                "data": {**value["retrain"]["data"], "source": _written_like(source, again)},
+            },
+        }
 
     @model_validator(mode="after")
     def _known_gates(self) -> RunConfig:

@@ -70,7 +70,13 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def connected(address: str, token_path: str) -> Iterator[None]:
-    """This process as a second driver of a local cluster that another distml process holds."""
+    """This process as a second driver of a local cluster that another distml process holds.
+
+    Nothing changes for a process that is that cluster's driver already.
+    """
+    if is_connected_to(address):
+        yield
+        return
     with _environment({**_LOCAL, "RAY_AUTH_TOKEN_PATH": token_path}):
         _start_ray(address)
         import ray
@@ -79,6 +85,12 @@ def connected(address: str, token_path: str) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def is_connected_to(address: str) -> bool:
+    """Whether this process is a driver of the cluster whose control store has this address."""
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized() and ray.get_runtime_context().gcs_address == address
 
 
 def max_concurrent_trials(config: SearchConfig) -> int:

@@ -20,6 +20,7 @@ from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, in_units, search
 from distml.lifecycle.train import train
+from distml.lifecycle.versions import move_to_challenger
 from distml.metrics import METRICS, metric_for
 from distml.registry import Decision, Registry, StoreRegistry
 from distml.secrets import with_secrets
@@ -55,11 +56,15 @@ def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scrat
     )
 
 
-def run(config: RunConfig, resources: Resources, *, until: Stage = "gate") -> RunResult:
-    """Runs the stages up to `until`. How a run ended, an interrupt or an error too, stands in its record."""
+def run(config: RunConfig, resources: Resources, *, until: Stage = "gate", retrains: str | None = None) -> RunResult:
+    """Runs the stages up to `until`. How a run ended, an interrupt or an error too, stands in its record.
+
+    retrains: the label of the champion that is trained again; where that is served, traffic moves to the new version
+    before the champion does.
+    """
     config = with_absolute_paths(config)
     storage = preflight(config)
-    return _carry_out(config, storage, RunRecord.start(storage, config, until), resources, until)
+    return _carry_out(config, storage, RunRecord.start(storage, config, until, retrains), resources, until)
 
 
 def resume(storage: Storage, run: str, resources: Resources, *, force: bool = False) -> RunResult:
@@ -135,7 +140,9 @@ def check_config(config: RunConfig) -> None:
         _check_metrics(config, "regression")
     else:
         _check_metrics(config, "multiclass", "binary")
-    SearchSpace.of(config.model.families, config.search.space)
+    space = SearchSpace.of(config.model.families, config.search.space)
+    for point in config.search.points_to_evaluate:
+        space.point(point.family, point.params, "search.points_to_evaluate")
 
 
 def check_choices(config: RunConfig, prepared: Prepared) -> None:
@@ -180,8 +187,7 @@ def _stages(
             note(trained.key, f"{metric} {evaluated.metrics[metric]:.6g} on the test rows")
     if wanted("gate"):
         with _timed(record, reporter, "gate") as note:
-            registry = StoreRegistry(storage)
-            _gate(result, registry)
+            _gate(result, StoreRegistry(storage), record.value["retrains"])
             assert result.verdict is not None and result.version is not None
             outcome = "promoted" if result.verdict.promoted else "refused"
             note(trained.key, f"{result.version.label} {outcome}: {result.verdict.reasons[0]}")
@@ -233,7 +239,7 @@ def _search_note(searched: Searched, prepared: Prepared) -> str:
     return f"{reused}{counts}; best trial {best.number} {best.family}, {searched.metric.name} {score:.6g}"
 
 
-def _gate(result: RunResult, registry: Registry) -> None:
+def _gate(result: RunResult, registry: Registry, retrains: str | None) -> None:
     """Registers the package, judges it and promotes it if the verdict allows; everything goes into the audit log."""
     assert result.prepared and result.searched and result.trained and result.evaluated
     config = result.config
@@ -245,14 +251,18 @@ def _gate(result: RunResult, registry: Registry) -> None:
         config.name, package=result.trained.package, package_id=result.trained.package_id, run=result.run,
         metrics=metrics,
     )  # fmt: skip
-    by = f"run {result.run}"
+    by = f"run {result.run}" if retrains is None else f"retraining of {retrains}, run {result.run}"
+    expected = champion.number if champion else None
     if not verdict.promoted:
         refusal = Decision(name=config.name, version=version.number, action="refuse", reasons=verdict.reasons, by=by)
         if refusal not in [replace(decision, at="") for decision in registry.audit(config.name)]:
             registry.record(refusal)  # a run that was cut off may have recorded it before
-    elif champion is None or champion.number != version.number:
-        expected = champion.number if champion else None
+    elif expected == version.number:
+        pass  # a run that was cut off may have promoted it before, and one that made the same package has
+    elif retrains is None:
         registry.promote(config.name, version.number, expected=expected, reasons=verdict.reasons, by=by)
+    else:
+        move_to_challenger(result.storage, version, expected=expected, reasons=verdict.reasons, by=by)
     result.verdict, result.version = verdict, version
 
 

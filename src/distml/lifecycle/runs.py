@@ -24,13 +24,13 @@ class RunRecord:
         self.goes_on = goes_on
 
     @classmethod
-    def start(cls, storage: Storage, config: RunConfig, until: str = "gate") -> RunRecord:
+    def start(cls, storage: Storage, config: RunConfig, until: str = "gate", retrains: str | None = None) -> RunRecord:
         now = datetime.now(UTC)
         run = f"{config.name}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         value: dict[str, Any] = {
             "run": run, "name": config.name, "state": "running", "started_at": now.isoformat(timespec="milliseconds"),
-            "until": until, "config": config.to_public_dict(), "stages": {}, "seconds": {}, **this_process(),
-            "lost_password": config.to_public_dict() != config.to_dict(),
+            "until": until, "retrains": retrains, "config": config.to_public_dict(), "stages": {}, "seconds": {},
+            "lost_password": config.to_public_dict() != config.to_dict(), **this_process(),
         }  # fmt: skip
         record = cls(storage, value)
         record.write()

@@ -171,6 +171,7 @@ def _study(config: RunConfig, metric: Metric, lag: int) -> Study:
         sampler=config.search.sampler,
         seed=config.seed,
         lag=lag,
+        points=[(point.family, point.params) for point in config.search.points_to_evaluate],
     )
 
 

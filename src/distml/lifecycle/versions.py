@@ -52,8 +52,23 @@ def promote(storage: Storage, reference: str, *, reason: str | None = None, by: 
         if expected != version.number:
             registry.promote(version.name, version.number, expected=expected, reasons=reasons, by=by)
 
-    endpoint = _move(storage, registry, version, "promote", commit, reason, by or this_user())
+    endpoint = _move(storage, registry, version, "promote", commit, (reason or "by hand",), by or this_user())
     return Moved(version=version, before=champion, endpoint=endpoint)
+
+
+def move_to_challenger(
+    storage: Storage, version: Version, *, expected: int | None, reasons: tuple[str, ...], by: str
+) -> str | None:
+    """Makes a version champion that a gate let pass, and the one that answers; the endpoint's URL.
+
+    expected: the champion that it was judged against. Errors: `promote`, once a version is found.
+    """
+    registry = StoreRegistry(storage)
+
+    def commit(reasons: tuple[str, ...], by: str) -> None:
+        registry.promote(version.name, version.number, expected=expected, reasons=reasons, by=by)
+
+    return _move(storage, registry, version, "promote", commit, reasons, by)
 
 
 def rollback(storage: Storage, name: str, *, reason: str | None = None, by: str | None = None) -> Moved:
@@ -72,7 +87,7 @@ def rollback(storage: Storage, name: str, *, reason: str | None = None, by: str 
     def commit(reasons: tuple[str, ...], by: str) -> None:
         registry.rollback(champion.name, expected=champion.number, reasons=reasons, by=by)
 
-    endpoint = _move(storage, registry, version, "rollback", commit, reason, by or this_user())
+    endpoint = _move(storage, registry, version, "rollback", commit, (reason or "by hand",), by or this_user())
     return Moved(version=version, before=champion, endpoint=endpoint)
 
 
@@ -106,7 +121,7 @@ def this_user() -> str:
 
 def _move(
     storage: Storage, registry: Registry, version: Version, action: Action,
-    commit: Callable[[tuple[str, ...], str], None], reason: str | None, by: str,
+    commit: Callable[[tuple[str, ...], str], None], reasons: tuple[str, ...], by: str,
 ) -> str | None:  # fmt: skip
     """Moves traffic, then the champion; the endpoint's URL. What a replica refused goes into the audit log."""
     with storage.local_folder(version.package) as folder:
@@ -114,12 +129,12 @@ def _move(
     try:
         with swapped(storage, version) as url:
             served = (f"served at {url}",) if url else ()
-            commit((reason or "by hand", *served), by)
+            commit((*reasons, *served), by)
     except ConflictError:
         raise
     except DistmlError as error:
-        reasons = (f"{action} by hand: {error}",)
-        registry.record(Decision(name=version.name, version=version.number, action="refuse", reasons=reasons, by=by))
+        why = (f"{action}: {error}",)
+        registry.record(Decision(name=version.name, version=version.number, action="refuse", reasons=why, by=by))
         raise
     return url
 

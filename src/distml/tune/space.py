@@ -74,6 +74,22 @@ class SearchSpace:
         known = FAMILIES[family].defaults
         return {key: known[key] for key, distribution in self.families[family].items() if known[key] in distribution}
 
+    def point(self, family: str, params: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """The searched ones of a point's parameters. Raises `ConfigError` for a point outside the space."""
+        if family not in self.families:
+            raise ConfigError("a point is of a family that is searched", received=family, where=where,
+                              remedy=f"one of {', '.join(self.families)}")  # fmt: skip
+        space = self.families[family]
+        for name, value in params.items():
+            if name not in space or value not in space[name]:
+                raise ConfigError(
+                    "a point lies in the search space",
+                    received=f"{family}.{name} = {value}",
+                    where=where,
+                    remedy=f"{name} is {space[name]}" if name in space else f"{family} has {', '.join(space)}",
+                )
+        return {name: value for name, value in params.items() if not isinstance(space[name], Constant)}
+
 
 def _check_kind(distribution: Distribution, default: Any, where: str) -> None:
     """Raises `ConfigError` where a distribution gives other values than the parameter takes, as its default shows."""

@@ -7,7 +7,7 @@ the same candidates on a fast machine and a slow one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distml.metrics import Metric
@@ -18,10 +18,18 @@ FAMILY = "family"
 
 
 class Study:
-    """At most `num_samples` candidates of a space: the families' defaults first, then the sampler's."""
+    """At most `num_samples` candidates of a space: points, then the families' defaults, then the sampler's."""
 
     def __init__(
-        self, space: SearchSpace, metric: Metric, *, num_samples: int, sampler: str, seed: int, lag: int
+        self,
+        space: SearchSpace,
+        metric: Metric,
+        *,
+        num_samples: int,
+        sampler: str,
+        seed: int,
+        lag: int,
+        points: Sequence[tuple[str, Mapping[str, Any]]] = (),
     ) -> None:
         import optuna
 
@@ -35,8 +43,10 @@ class Study:
             self._study = optuna.create_study(
                 direction=metric.direction, sampler=_sampler(optuna, sampler, seed), study_name="distml"
             )
-        for family in space.families:
-            known = {f"{family}.{name}": value for name, value in space.defaults(family).items()}
+        first = [(family, space.point(family, params, "search.points_to_evaluate")) for family, params in points]
+        first += [(family, space.defaults(family)) for family in space.families]
+        for family, params in first:
+            known = {f"{family}.{name}": value for name, value in params.items()}
             self._study.enqueue_trial({FAMILY: family, **known})
         self._asked: dict[int, Any] = {}
         self._told: dict[int, TrialRecord] = {}
