@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from distml.cli import check, lifecycle, live, look, predict, settings, store, versions
+from distml.cli import check, compare, lifecycle, live, look, predict, settings, store, versions
 
 app = typer.Typer(
     name="distml",
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (check, lifecycle, predict, live, versions, look, store, settings):
+for group in (check, lifecycle, predict, live, versions, look, compare, store, settings):
     group.register(app)
 
 

@@ -98,6 +98,15 @@ class Lines:
         return f"{time.monotonic() - self._started:6.1f} s"
 
 
+def moment(at: str) -> str:
+    """A record's time, which is UTC, to the second.
+
+    >>> moment("2026-01-02T03:04:05.678+00:00")
+    '2026-01-02T03:04:05Z'
+    """
+    return f"{at[:19]}Z"
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Rows under heads, columns aligned; the first to the left, others to the right.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, Name, StorageOption
-from distml.cli.output import begin, result, say, table
+from distml.cli.output import begin, moment, result, say, table
 
 if TYPE_CHECKING:
     from distml.lifecycle.versions import Moved
@@ -87,16 +87,11 @@ def _decision_text(decision: dict[str, Any]) -> str:
     """
     reasons = f": {'; '.join(decision['reasons'])}" if decision["reasons"] else ""
     by = f" by {decision['by']}" if decision["by"] else ""
-    return f"{_second(decision['at'])}  {decision['action']} version {decision['version']}{by}{reasons}"
+    return f"{moment(decision['at'])}  {decision['action']} version {decision['version']}{by}{reasons}"
 
 
 def _where(entry: dict[str, Any]) -> str:
-    return f"{entry['endpoint']}, {_second(entry['since'])}" if entry["endpoint"] else "–"
-
-
-def _second(at: str) -> str:
-    """A record's time without its fraction; records keep UTC."""
-    return f"{at[:19]}Z"
+    return f"{entry['endpoint']}, {moment(entry['since'])}" if entry["endpoint"] else "–"
 
 
 def _cell(value: Any) -> str:
