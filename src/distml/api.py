@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def run(config: RunConfig | str | Path, *, until: Stage = "gate", engine: Literal["ray", "local"] = "ray") -> RunResult:
     """One pass of the lifecycle up to a stage; its result carries what each stage made.
 
-    engine `ray`: on the cluster that this process is connected to, or on a local one for as long as it takes;
-    `local`: in this process, one trial after another.
+    engine `ray`: on the cluster that this process is connected to or RAY_ADDRESS names, or on a local one for as long
+    as it takes; `local`: in this process, one trial after another.
     """
     from distml.data import LocalEngine
     from distml.lifecycle.run import Resources, cluster_resources
@@ -30,9 +30,9 @@ def run(config: RunConfig | str | Path, *, until: Stage = "gate", engine: Litera
         return run_stages(chosen, Resources(engine=LocalEngine()), until=until)
     if _is_connected():
         return run_stages(chosen, cluster_resources(chosen), until=until)
-    from distml.lifecycle.on_ray import local_cluster
+    from distml.lifecycle.on_ray import cluster
 
-    with local_cluster() as state:
+    with cluster() as state:
         return run_stages(chosen, cluster_resources(chosen, scratch=state), until=until)
 
 

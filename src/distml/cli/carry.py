@@ -50,7 +50,7 @@ def carry_out(
             outcome = work(_resources(config, engine, reporter, state))
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             serves = deploy and promoted
-            if serves and not detach and outcome.version is not None and state is not None:
+            if serves and not detach and outcome.version is not None:
                 from distml.cli.live import hold
 
                 hold(config, outcome.storage, outcome.version, state, lambda url: _announce(outcome, url))
@@ -70,7 +70,7 @@ def carry_out(
 @contextlib.contextmanager
 def _cluster(engine: str, live: dict[str, Any] | None, signals: Signals) -> Iterator[Path | None]:
     """What an engine works on; yields the folder of a local cluster's private files."""
-    from distml.lifecycle.on_ray import connected, local_cluster
+    from distml.lifecycle.on_ray import cluster, connected
 
     if engine == "local":
         yield None
@@ -79,7 +79,7 @@ def _cluster(engine: str, live: dict[str, Any] | None, signals: Signals) -> Iter
             signals.install()
             yield None
     else:
-        with local_cluster(signals) as state:
+        with cluster(signals) as state:
             yield state
 
 

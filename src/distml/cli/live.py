@@ -33,7 +33,7 @@ def deploy(
     """Serves a registered version until Ctrl-C. Where its model is served already, swaps the version in."""
     begin(json)
     from distml.lifecycle.deploy import config_of, swap_live
-    from distml.lifecycle.on_ray import Signals, local_cluster
+    from distml.lifecycle.on_ray import Signals, cluster
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
@@ -52,7 +52,7 @@ def deploy(
         return
     signals = Signals()
     signals.install()
-    with local_cluster(signals) as state:
+    with cluster(signals) as state:
         hold(config, home, version, state, lambda url: _announce(version, home, url))
 
 
@@ -71,7 +71,9 @@ def _check_port_of_service(storage: Storage, name: str, port: int) -> None:
         )
 
 
-def hold(config: RunConfig, storage: Storage, version: Version, state: Path, ready: Callable[[str], None]) -> None:
+def hold(
+    config: RunConfig, storage: Storage, version: Version, state: Path | None, ready: Callable[[str], None]
+) -> None:
     """Serves a version on this process's cluster until SIGINT or SIGTERM, which is how it is meant to end."""
     from distml.lifecycle.deploy import hold as hold_service
 

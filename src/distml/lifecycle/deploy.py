@@ -101,10 +101,13 @@ def _put_back(storage: Storage, before: Version, url: str, error: BaseException)
         ) from error
 
 
-def hold(config: RunConfig, storage: Storage, version: Version, state: Path, ready: Callable[[str], None]) -> None:
+def hold(
+    config: RunConfig, storage: Storage, version: Version, state: Path | None, ready: Callable[[str], None]
+) -> None:
     """Serves a version on this process's cluster until it is interrupted, which is how a service is meant to end.
 
-    state: the folder of the cluster's private files; ready: called with the URL once it answers.
+    state: the folder of a local cluster's private files, None for a cluster that stays; ready: called with the URL
+    once it answers.
     """
     import signal
 
@@ -113,7 +116,8 @@ def hold(config: RunConfig, storage: Storage, version: Version, state: Path, rea
     check_port(config)
     url = deploy(config, storage, version)
     live = LiveRecord(storage, config.name)
-    live.write(url, version, ray.get_runtime_context().gcs_address, state / "token")
+    token_path = state / "token" if state is not None else None
+    live.write(url, version, ray.get_runtime_context().gcs_address, token_path)
     try:
         ready(url)
         while True:
@@ -122,6 +126,20 @@ def hold(config: RunConfig, storage: Storage, version: Version, state: Path, rea
         return
     finally:
         live.remove()
+        if state is None:
+            withdraw(config.name)
+
+
+def withdraw(name: str) -> None:
+    """Ends what serves and watches a model on this process's cluster."""
+    import ray
+    from ray import serve
+
+    from distml.monitor.on_ray import actor_name
+
+    serve.delete(name)
+    with contextlib.suppress(ValueError):  # no such actor
+        ray.kill(ray.get_actor(actor_name(name), namespace=NAMESPACE))
 
 
 def deploy(config: RunConfig, storage: Storage, version: Version) -> str:

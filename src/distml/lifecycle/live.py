@@ -48,12 +48,18 @@ class LiveRecord:
         self._key = f"live/{name}.json"
         self.name = name
 
-    def write(self, url: str, version: Version, address: str, token_path: Path) -> None:
-        """Notes that this process serves a version. address: of its cluster; token_path: of what opens that."""
+    def write(self, url: str, version: Version, address: str, token_path: Path | None) -> None:
+        """Notes that this process serves a version. address: of its cluster; token_path: of what opens a local one."""
         at = now()
         told = {"name": self.name, "url": url, "version": version.number, "started_at": at, "since": at}
         self._storage.write_json(
-            self._key, {**told, **this_process(), "address": address, "token_path": str(token_path)}
+            self._key,
+            {
+                **told,
+                **this_process(),
+                "address": address,
+                "token_path": None if token_path is None else str(token_path),
+            },
         )
 
     def update_version(self, version: Version) -> None:

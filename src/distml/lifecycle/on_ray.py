@@ -69,13 +69,46 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def connected(address: str, token_path: str) -> Iterator[None]:
-    """This process as a second driver of a local cluster that another distml process holds.
+def cluster(signals: Signals | None = None) -> Iterator[Path | None]:
+    """The cluster to work on: the one that RAY_ADDRESS names, as it does in a Ray job, else one of this machine alone.
 
-    Nothing changes for a process that is that cluster's driver already.
+    Yields the folder of a local cluster's private files, None for a cluster that is there without us.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address and "://" not in address:
+        with _joined(address, signals):
+            yield None
+    else:
+        with local_cluster(signals) as state:
+            yield state
+
+
+@contextlib.contextmanager
+def _joined(address: str, signals: Signals | None) -> Iterator[None]:
+    """This process as a driver of a cluster that is there without it, and stays when it ends."""
+    _start_ray(address)
+    import ray
+
+    if signals is not None:
+        signals.install()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def connected(address: str, token_path: str | None) -> Iterator[None]:
+    """This process as a driver of the cluster that a service runs on.
+
+    token_path: of a local cluster that another distml process holds; None for one that is there without us. Nothing changes for a process that is that cluster's driver already.
     """
     if is_connected_to(address):
         yield
+        return
+    if token_path is None:
+        with _joined(address, None):
+            yield
         return
     with _environment({**_LOCAL, "RAY_AUTH_TOKEN_PATH": token_path}):
         _start_ray(address)
@@ -139,6 +172,7 @@ def _settings(state: Path) -> dict[str, str]:
 def _start_ray(address: str, **options: Any) -> None:
     import ray
 
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR", **options)
 
 
