@@ -77,6 +77,8 @@ def rollback(storage: Storage, name: str, *, reason: str | None = None, by: str 
     Two rollbacks go back two. Parameters and errors: `promote`; `NotFoundError` too where there is none before.
     """
     registry = StoreRegistry(storage)
+    if "/" in name or "@" in name:
+        raise UsageError("a rollback goes back from a model's champion", received=name, remedy="give its name alone")
     champion = resolve(registry, name)
     version = registry.previous(champion.name)
     if version is None:

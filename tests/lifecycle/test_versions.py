@@ -1,0 +1,365 @@
+"""promote and rollback: what is refused before anything moves, what the audit log says, and the whole under traffic."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from cluster import TINY, distml, document, environment, processes_of, serving
+from distml.clean import RowCleaner
+from distml.config import RunConfig
+from distml.errors import ConflictError, NotFoundError, PackageError, UsageError
+from distml.lifecycle.runs import RunRecord
+from distml.lifecycle.versions import Moved, mirror_champion, promote, rollback
+from distml.predictor import with_golden
+from distml.registry import Decision, StoreRegistry
+from distml.storage import Storage
+from packages import package_of, table_of
+
+ANN = "ann@desk"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> Path:
+    """A package on disk that loads and reproduces its golden rows."""
+    folder = tmp_path_factory.mktemp("package") / "package"
+    made = package_of("binary")
+    with_golden(made, RowCleaner(schema=made.schema).apply(table_of("binary")).table).save(folder)
+    return folder
+
+
+@pytest.fixture
+def storage(tmp_path, package) -> Storage:
+    """Three versions of `shop`, the first of them champion, none of them served."""
+    storage = Storage(tmp_path / "store")
+    registry = StoreRegistry(storage)
+    record = RunRecord.start(storage, RunConfig(name="shop", data={"source": {"uri": "t.csv"}, "target": "y"}))
+    for number in (1, 2, 3):
+        key = f"trained/{number}/package"
+        shutil.copytree(package, storage.uri(key))
+        registry.register("shop", package=key, package_id=str(number), run=record.run, metrics={})
+    registry.promote("shop", 1, expected=None)
+    return storage
+
+
+@pytest.fixture
+def registry(storage) -> StoreRegistry:
+    return StoreRegistry(storage)
+
+
+def damage(package: Path) -> None:
+    """Weights that were changed after they were packed."""
+    weights = next((package / "members" / "0").glob("weights*"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+
+
+def last(registry) -> tuple[Any, ...]:
+    decision = registry.audit("shop")[-1]
+    return decision.version, decision.action, decision.reasons, decision.by
+
+
+def test_a_promotion_moves_the_champion_and_is_in_the_audit_log(storage, registry):
+    moved = promote(storage, "shop/2", reason="asked for", by=ANN)
+    first, second, _ = registry.versions("shop")
+    assert moved == Moved(version=second, before=first, endpoint=None)
+    assert registry.champion("shop") == second
+    assert last(registry) == (2, "promote", ("asked for",), ANN)
+
+
+def test_a_promotion_needs_no_reason_where_nothing_was_refused(storage, registry):
+    promote(storage, "shop@challenger")
+    assert registry.champion("shop").number == 3
+    assert last(registry) == (3, "promote", ("by hand",), f"{getpass.getuser()}@{socket.gethostname()}")
+
+
+def test_two_rollbacks_go_back_two(storage, registry):
+    promote(storage, "shop/2")
+    promote(storage, "shop/3")
+    moved = rollback(storage, "shop", reason="too slow", by=ANN)
+    assert (moved.version.number, moved.before.number, moved.endpoint) == (2, 3, None)
+    assert last(registry) == (2, "rollback", ("too slow",), ANN)
+    assert rollback(storage, "shop").version.number == 1
+    with pytest.raises(NotFoundError, match=r"shop, champion: 1.*distml promote shop/NUMBER"):
+        rollback(storage, "shop")
+
+
+def test_promoting_the_champion_changes_nothing(storage, registry):
+    before = registry.audit("shop")
+    moved = promote(storage, "shop/1")
+    assert moved.version == moved.before == registry.champion("shop")
+    assert registry.audit("shop") == before
+
+
+def test_a_first_champion_replaces_none(storage, registry):
+    registry.register("other", package="trained/1/package", package_id="1", run=registry.versions("shop")[0].run,
+                      metrics={})  # fmt: skip
+    assert promote(storage, "other/1").before is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("shop", "one version of a model; received shop. Remedy: shop/NUMBER"),
+        ("shop/4", "versions of shop: 1, 2, 3"),
+        ("nothing/1", "known models: shop"),
+    ],
+)
+def test_what_names_no_version_is_not_promoted(storage, registry, reference, said):
+    with pytest.raises(UsageError) as caught:
+        promote(storage, reference)
+    assert said in str(caught.value)
+    assert registry.champion("shop").number == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nothing", "known models: shop"), ("shop/1", "received shop/1"), ("shop@champion", "received shop@champion")],
+)
+def test_what_names_no_model_is_not_rolled_back(storage, name, said):
+    with pytest.raises(UsageError, match=said):
+        rollback(storage, name)
+
+
+# Refused before anything is moved
+
+
+def test_a_damaged_package_is_refused_before_anything_is_moved(storage, registry):
+    damage(Path(storage.uri("trained/2/package")))
+    before = registry.audit("shop")
+    with pytest.raises(PackageError, match="as they were written"):
+        promote(storage, "shop/2")
+    assert registry.champion("shop").number == 1
+    assert registry.audit("shop") == before
+
+
+def test_a_rollback_to_a_damaged_package_is_refused(storage, registry):
+    promote(storage, "shop/2")
+    damage(Path(storage.uri("trained/1/package")))
+    with pytest.raises(PackageError):
+        rollback(storage, "shop")
+    assert registry.champion("shop").number == 2
+
+
+def test_a_package_that_is_gone_is_refused(storage, registry):
+    storage.delete("trained/2")
+    with pytest.raises(NotFoundError, match="received trained/2/package"):
+        promote(storage, "shop/2")
+    assert registry.champion("shop").number == 1
+
+
+def test_a_pruned_version_is_neither_promoted_nor_rolled_back_to(storage, registry):
+    promote(storage, "shop/2")
+    promote(storage, "shop/3")
+    registry.prune("shop", 1)
+    rollback(storage, "shop")
+    for change in (lambda: promote(storage, "shop/1"), lambda: rollback(storage, "shop")):
+        with pytest.raises(NotFoundError, match="shop/1, pruned by gc on"):
+            change()
+    assert registry.champion("shop").number == 2
+
+
+@pytest.mark.parametrize("reason", [None, "", "  "])
+def test_a_version_that_the_gate_refused_needs_a_reason(storage, registry, reason):
+    registry.record(Decision(name="shop", version=2, action="refuse", reasons=("auc is worse",), by="run r"))
+    with pytest.raises(UsageError, match="shop/2, refused by run r: auc is worse"):
+        promote(storage, "shop/2", reason=reason)
+    assert registry.champion("shop").number == 1
+    promote(storage, "shop/2", reason="the test rows are stale", by=ANN)
+    assert last(registry) == (2, "promote", ("the test rows are stale",), ANN)
+
+
+def test_what_was_promoted_after_it_was_refused_needs_no_reason_again(storage, registry):
+    registry.record(Decision(name="shop", version=2, action="refuse", reasons=("worse",), by="run r"))
+    promote(storage, "shop/2", reason="stale")
+    rollback(storage, "shop")
+    promote(storage, "shop/2")
+    assert registry.champion("shop").number == 2
+
+
+def test_a_champion_changed_meanwhile_is_a_conflict_and_no_refusal(storage, registry, monkeypatch):
+    from distml.predictor import Predictor
+
+    load = Predictor.load
+
+    def slowly(folder):
+        registry.promote("shop", 3, expected=1)  # someone else, while the package is checked
+        return load(folder)
+
+    monkeypatch.setattr(Predictor, "load", slowly)
+    with pytest.raises(ConflictError, match="champion is 3, expected 1"):
+        promote(storage, "shop/2")
+    assert registry.champion("shop").number == 3
+    assert last(registry)[:2] == (3, "promote")
+
+
+# The mirror
+
+
+def test_a_model_that_was_never_mirrored_is_not_mirrored_now(storage, registry):
+    assert mirror_champion(storage, registry.champion("shop")) is None
+    assert not storage.exists("mlflow")
+
+
+def test_a_mirror_that_cannot_be_reached_is_told_in_a_line(storage, registry):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = {"name": "shop", "data": {"source": {"uri": "t.csv"}, "target": "y"}, "tracking": {"uri": uri}}
+    record = RunRecord.start(storage, RunConfig(**config))
+    version = registry.register("shop", package="trained/1/package", package_id="4", run=record.run, metrics={})
+    told = mirror_champion(storage, version)
+    assert told.startswith("the tracking server answers")
+    assert "\n" not in told
+
+
+# Under traffic
+
+CONFIG = f"""{TINY}
+gates: {{significance: null}}
+serve: {{port: PORT, autoscaling: {{min_replicas: 2, max_replicas: 2}}}}
+monitor: {{flush_interval_s: 0.2}}
+"""
+
+
+def run_python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Python in a process of its own, whose Ray is not that of the tests."""
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A folder with three versions of `tiny`, the first champion and the third damaged."""
+    folder = tmp_path_factory.mktemp("home")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        (folder / "config.yaml").write_text(CONFIG.replace("PORT", str(probe.getsockname()[1])))
+    for epochs in (5, 6, 7):
+        settings = ["-s", "storage=distml-store", "-s", f"train.max_epochs={epochs}"]
+        done = distml("run", "config.yaml", "--engine", "local", "--json", *settings, cwd=folder)
+        assert done.returncode in (0, 3), done.stderr
+    damage(Path(orjson.loads(done.stdout)["package"]))
+    return folder
+
+
+# Past the check before, so that the replicas are the ones to refuse.
+UNCHECKED = """
+from distml.lifecycle import versions
+from distml.storage import Storage
+versions.Predictor.load = lambda folder: None
+try:
+    versions.promote(Storage("distml-store"), "tiny/3", reason="to be refused", by="ann@desk")
+except versions.DistmlError as error:
+    print(error)
+"""
+CUT_OFF = """
+from distml.lifecycle.deploy import swapped
+from distml.registry import StoreRegistry
+from distml.storage import Storage
+import urllib.request
+storage = Storage("distml-store")
+first = StoreRegistry(storage).versions("tiny")[0]
+try:
+    with swapped(storage, first) as url:
+        print(urllib.request.urlopen(url + "/readyz").read().decode())
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print(urllib.request.urlopen(url + "/readyz").read().decode())
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_promote_and_rollback_move_traffic_without_one_failed_request(home: Path) -> None:
+    storage = Storage(home / "distml-store")
+    registry = StoreRegistry(storage)
+    start = registry.champion("tiny").number
+    rows = storage.read_json(f"{registry.champion('tiny').package}/golden.json")["rows"][:1]
+    with serving("deploy", f"tiny/{start}", cwd=home) as (process, url):
+        with Traffic(f"{url}/predict", {"rows": rows}) as traffic:
+            for number in (2, 1, 2):
+                moved = document(distml("promote", f"tiny/{number}", "--reason", "a test", "--json", cwd=home))
+                assert (moved["version"], moved["endpoint"]) == (number, url)
+                assert version_at(url) == registry.champion("tiny").number == number
+                traffic.wait_for(number)
+            for number in (1, 2):
+                moved = document(distml("rollback", "tiny", "--json", cwd=home))
+                assert (moved["version"], moved["endpoint"], moved["mirrored"]) == (number, url, True)
+                assert version_at(url) == registry.champion("tiny").number == number
+                traffic.wait_for(number)
+            (about,) = document(distml("status", "tiny", "--json", cwd=home))
+            assert (about["served"], about["champion"], about["endpoint"]) == (2, 2, url)
+            assert [decision["action"] for decision in about["audit"][-2:]] == ["rollback", "rollback"]
+            assert {replica["serving"] for replica in about["service"]["replicas"].values()} == {2}
+
+            refused = distml("promote", "tiny/3", "--reason", "a test", cwd=home)
+            assert refused.returncode == 1
+            assert "as they were written" in refused.stderr
+            unchecked, cut_off = run_python(UNCHECKED, home), run_python(CUT_OFF, home)
+            assert "loads and reproduces its golden rows" in unchecked.stdout, unchecked.stderr
+            assert re.findall(r'"version":(\d)', cut_off.stdout) == ["1", "2"], cut_off.stderr
+            assert version_at(url) == registry.champion("tiny").number == 2
+            assert document(distml("status", "--json", cwd=home))[0]["served"] == 2
+        assert set(traffic.statuses) == {200}, traffic.statuses
+        (refusal,) = [d for d in registry.audit("tiny") if d.version == 3 and d.by == "ann@desk"]
+        assert refusal.action == "refuse"
+        assert "as they were written" in refusal.reasons[0]
+        (ended,) = document(distml("down", "--json", cwd=home))
+        assert ended == {"name": "tiny", "how": "ended"}
+        assert process.wait(60) == 0
+    assert not processes_of(home)
+
+
+def version_at(url: str) -> int:
+    return httpx.get(f"{url}/readyz").json()["model"]["version"]
+
+
+class Traffic:
+    """Posts one body from four threads until it is left."""
+
+    def __init__(self, url: str, body: Any) -> None:
+        self.url, self.body = url, body
+        self.statuses: Counter[int] = Counter()
+        self._seen: set[int] = set()
+        self._heard = threading.Condition()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._post) for _ in range(4)]
+
+    def _post(self) -> None:
+        with httpx.Client(timeout=30) as client:
+            while not self._stop.is_set():
+                answer = client.post(self.url, json=self.body)
+                with self._heard:
+                    self.statuses[answer.status_code] += 1
+                    self._seen |= {answer.json()["model"]["version"]} if answer.status_code == 200 else set()
+                    self._heard.notify_all()
+
+    def wait_for(self, version: int) -> None:
+        """Until a version has answered since the last call."""
+        with self._heard:
+            self._seen.clear()
+            assert self._heard.wait_for(lambda: version in self._seen, timeout=60)
+
+    def __enter__(self) -> Traffic:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
