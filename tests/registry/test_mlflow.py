@@ -1,10 +1,11 @@
+import os
 import socket
 
 import pytest
 
 from distml.errors import StorageError
 from distml.registry import Version
-from distml.registry.mlflow import MlflowMirror
+from distml.registry.mlflow import MlflowMirror, move_alias
 from distml.tracking.mlflow import MlflowTracker, embedded_uri
 
 
@@ -72,6 +73,15 @@ def test_a_challenger_that_becomes_champion_is_challenger_no_more(tracker, clien
     mirror.alias(second, "challenger")
     mirror.alias(second, "champion")
     assert aliases(client, name) == {"champion": 2}
+
+
+def test_a_command_moves_an_alias_by_the_uri_alone(tracker, client, name):
+    mirror, (first, second), _ = mirrored(tracker, name, 2)
+    mirror.alias(second, "champion")
+    before = dict(os.environ)
+    move_alias(tracker.uri, first, "champion")
+    assert dict(os.environ) == before
+    assert aliases(client, name) == {"champion": 1}
 
 
 def test_a_version_that_is_not_mirrored_gets_no_alias(tracker, client, name):
