@@ -39,6 +39,20 @@ class Size:
     def fits(self) -> bool:
         return self.num_bytes < LIMIT_BYTES
 
+    def in_words(self) -> str:
+        return f"{'' if self.is_complete else 'over '}{megabytes(self.num_bytes)} in {self.num_files:,} files"
+
+    def largest_in_words(self) -> str:
+        return ", ".join(f"{path} {megabytes(num_bytes)}" for path, num_bytes in self.largest)
+
+
+def megabytes(num_bytes: int) -> str:
+    """
+    >>> megabytes(1_500_000), megabytes(100 * 1024**2)
+    ('1.4 MiB', '100.0 MiB')
+    """
+    return f"{num_bytes / 1024**2:,.1f} MiB"
+
 
 def excludes(root: str | Path, own: Sequence[str] = ()) -> list[str]:
     """Patterns of what is not sent, as in a .gitignore at `root`.
