@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -27,6 +31,22 @@ class Scale:
 
     def __call__(self, item: np.ndarray) -> dict[str, np.ndarray]:
         return {"scaled": item * self.factor}
+
+
+class Tally:
+    """A function that is costly to make: it knows which one it is, and how many calls it has had."""
+
+    def __init__(self) -> None:
+        self.name = uuid.uuid4().hex
+        self.num_calls = 0
+
+    def __call__(self, item: int) -> tuple[int, str, int]:
+        self.num_calls += 1
+        return 2 * item, self.name, self.num_calls
+
+
+def refuse_to_build() -> Callable[[int], int]:
+    raise DataError("a model can be loaded", where="build")
 
 
 class EngineContract:
@@ -79,4 +99,46 @@ class EngineContract:
     def test_goes_on_after_an_error(self, engine):
         with pytest.raises(DataError):
             engine.map(refuse_odd, [1])
+        assert engine.map(double, [1]) == [2]
+
+    # map_with
+
+    @pytest.mark.parametrize("num_items", [1, 2, 40])
+    def test_what_a_worker_builds_it_keeps(self, engine, num_items):
+        results = list(engine.map_with(Tally, list(range(num_items))))
+        assert [doubled for doubled, _, _ in results] == [2 * i for i in range(num_items)]
+        calls = Counter(name for _, name, _ in results)
+        assert len(calls) <= 2  # the tests' cluster has two CPUs
+        for name, num_calls in calls.items():
+            assert sorted(n for _, other, n in results if other == name) == list(range(1, num_calls + 1))
+
+    def test_without_items_nothing_is_built(self, engine):
+        assert list(engine.map_with(refuse_to_build, [])) == []
+
+    def test_what_is_built_may_be_any_function(self, engine):
+        scaled = list(engine.map_with(lambda: Scale(2), [np.arange(3.0), np.empty(0)]))
+        np.testing.assert_array_equal(scaled[0]["scaled"], [0, 2, 4])
+        assert len(scaled[1]["scaled"]) == 0
+
+    def test_an_error_in_building_is_raised_as_it_is(self, engine):
+        with pytest.raises(DataError) as caught:
+            list(engine.map_with(refuse_to_build, [1, 2, 3]))
+        assert (caught.value.rule, caught.value.where) == ("a model can be loaded", "build")
+
+    def test_results_before_an_error_have_come(self, engine):
+        results = engine.map_with(lambda: refuse_odd, [2, 4, 5, 6, 7])
+        assert [next(results), next(results)] == [2, 4]
+        with pytest.raises(DataError, match="an item is even; received 5"):
+            next(results)
+        assert list(results) == []
+
+    def test_a_mistake_in_what_is_built_is_raised(self, engine):
+        with pytest.raises(Exception, match="modulo by zero"):
+            list(engine.map_with(lambda: lambda item: 1 // item, [1, 0]))
+
+    def test_who_has_enough_closes(self, engine):
+        results = engine.map_with(Tally, list(range(20)))
+        assert next(results)[0] == 0
+        results.close()
+        assert list(results) == []
         assert engine.map(double, [1]) == [2]

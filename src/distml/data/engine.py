@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -22,6 +22,16 @@ class Engine(Protocol):
         self, function: Callable[[Item], Result], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
     ) -> list[Result]: ...
 
+    def map_with(
+        self, build: Callable[[], Callable[[Item], Result]], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
+    ) -> Generator[Result, None, None]:
+        """As `map`, for a function that is costly to make: each worker builds one and keeps it.
+
+        A result comes as soon as it is there and those before it have come. The work starts with the first one asked
+        for; closing the generator ends it.
+        """
+        ...
+
 
 class LocalEngine:
     """One item after another, in this process."""
@@ -32,3 +42,9 @@ class LocalEngine:
         self, function: Callable[[Item], Result], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
     ) -> list[Result]:
         return [function(item) for item in items]
+
+    def map_with(
+        self, build: Callable[[], Callable[[Item], Result]], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
+    ) -> Generator[Result, None, None]:
+        if items:
+            yield from map(build(), items)
