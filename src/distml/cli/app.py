@@ -10,7 +10,8 @@ import sys
 
 import typer
 
-from distml.cli import check, compare, lifecycle, live, look, predict, settings, store, versions
+from distml.cli import check, compare, init, lifecycle, live, look, predict, settings, store, versions
+from distml.cli.remote import remotable
 
 app = typer.Typer(
     name="distml",
@@ -20,8 +21,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (check, lifecycle, predict, live, versions, look, compare, store, settings):
+for group in (init, check, lifecycle, predict, live, versions, look, compare, store, settings):
     group.register(app)
+for known in app.registered_commands:
+    if known.callback is not None and known.callback.__name__ not in ("init", "schema", "render"):
+        known.callback = remotable(known.callback)
 
 
 def main() -> None:

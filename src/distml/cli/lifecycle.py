@@ -73,7 +73,7 @@ def retrain(
     engine: Engine = "ray",
     json: Json = False,
 ) -> None:
-    """Trains the champion again; what passes the gate replaces it, also where it is served, without losing a request."""
+    """Trains the champion again; what passes the gate replaces it, without losing a request where it is served."""
     begin(json)
     from distml.config import with_overrides
     from distml.lifecycle.live import LiveRecord

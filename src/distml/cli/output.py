@@ -20,12 +20,17 @@ def begin(as_json: bool) -> None:
 
 
 def result(document: Any, text: str) -> None:
-    """Prints a command's result: one JSON document with --json, else a text for people."""
-    if _state["json"]:
+    """Prints a command's result: one JSON document with --json, else a text for people; in a job, both in a line."""
+    if _state["json"] or "DISTML_JOB" in os.environ:
         import orjson
 
-        options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-        text = orjson.dumps(document, option=options).decode()
+        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+        if "DISTML_JOB" in os.environ:
+            from distml.lifecycle.probe import MARK
+
+            text = MARK + orjson.dumps({"document": document, "text": text}, option=options).decode()
+        else:
+            text = orjson.dumps(document, option=options | orjson.OPT_INDENT_2).decode()
     print(text, file=_state["out"] or sys.stdout, flush=True)
 
 

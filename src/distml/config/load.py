@@ -43,8 +43,14 @@ _Loader.add_implicit_resolver(
 def load_config(path: str | Path, overrides: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> RunConfig:
     """Reads a run config file; `overrides` are "section.key=value" texts with YAML values.
 
-    Raises `ConfigError` for anything that is not a valid run config.
+    path: a file, or env:NAME for the text that an environment variable holds, as in a submitted job. Raises `ConfigError` for anything that is not a valid run config.
     """
+    known = os.environ if environ is None else environ
+    if str(path).startswith("env:"):
+        name = str(path).removeprefix("env:")
+        if name not in known:
+            raise ConfigError("a run config is a YAML file", received=f"no variable {name}", remedy=f"set {name}")
+        return parse_config(known[name], overrides, environ, where=str(path))
     path = Path(path)
     try:
         text = path.read_text("utf-8")

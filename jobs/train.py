@@ -1,0 +1,9 @@
+"""The lifecycle up to a packed model.
+
+ray job submit --address http://HEAD:8265 --working-dir . -- python jobs/train.py --config configs/adult.yaml
+"""
+
+from distml.cli.jobs import run_command
+
+if __name__ == "__main__":
+    run_command("train")
