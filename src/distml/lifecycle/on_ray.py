@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from distml.config import SearchConfig
-from distml.errors import ConfigError
+from distml.lifecycle import nodes
+from distml.lifecycle.capacity import trials_at_once
 from distml.serve import haproxy
 
 NAMESPACE = "distml"
@@ -127,28 +128,8 @@ def is_connected_to(address: str) -> bool:
 
 
 def max_concurrent_trials(config: SearchConfig) -> int:
-    """Trials that the cluster holds at once, or fewer if the config says so.
-
-    Raises `ConfigError` naming the resource of which no node has enough for one trial.
-    """
-    import ray
-
-    wanted = {"CPU": config.resources_per_trial.cpu, "GPU": config.resources_per_trial.gpu}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for resource, amount in wanted.items():
-        most = max((node.get(resource, 0.0) for node in nodes), default=0.0)
-        if amount > most:
-            raise ConfigError(
-                f"some node has the {resource}s that one trial reserves",
-                received=f"{amount:g} {resource}, at most {most:g} on a node",
-                where="search.resources_per_trial",
-                remedy=f"ask for at most {most:g}, or add a larger node",
-            )
-    fitting = sum(
-        min(int(node.get(resource, 0.0) // amount) for resource, amount in wanted.items() if amount) for node in nodes
-    )
-    chosen = config.max_concurrent_trials
-    return max(1, fitting if chosen == "auto" else min(chosen, fitting))
+    """Trials that the cluster holds at once, or fewer if the config says so. Errors: `trials_at_once`."""
+    return trials_at_once(nodes.cluster(), config)
 
 
 _LOCAL = {

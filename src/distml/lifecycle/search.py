@@ -57,7 +57,7 @@ def search(
     Raises `TrainingError` when no trial came to a score.
     """
     metric = metric_for(config.search.metric, prepared.target.task)
-    key = _key(config, prepared)
+    key = search_key(config, prepared.key)
     log = TrialLog(storage, f"searched/{key}")
     value, reused = once(
         storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent, scratch, log)
@@ -71,11 +71,11 @@ def search(
     return Searched(key=key, metric=metric, records=records, best=best, was_reused=reused)
 
 
-def _key(config: RunConfig, prepared: Prepared) -> str:
+def search_key(config: RunConfig, prepared_key: str) -> str:
     """The content hash of what the search depends on, which how often it saves its state is not."""
     values = config.to_dict()
     del values["train"]["checkpoint_interval_s"]
-    return content_hash(prepared.key, config.seed, [values[name] for name in ("model", "search", "train")])
+    return content_hash(prepared_key, config.seed, [values[name] for name in ("model", "search", "train")])
 
 
 def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:

@@ -56,10 +56,15 @@ class FitTask:
 
 def train(config: RunConfig, prepared: Prepared, searched: Searched, storage: Storage, engine: Engine) -> Trained:
     """Runs the stage, or reads its result."""
-    key = content_hash(prepared.key, searched.key, config.name, config.train.refit)
+    key = train_key(config, prepared.key, searched.key)
     folder = f"trained/{key}"
     value, reused = once(storage, folder, lambda: _train(config, prepared, searched, storage, engine, folder))
     return Trained(key=key, **value, was_reused=reused)
+
+
+def train_key(config: RunConfig, prepared_key: str, searched_key: str) -> str:
+    """The content hash of everything that training the winner depends on."""
+    return content_hash(prepared_key, searched_key, config.name, config.train.refit)
 
 
 def _train(

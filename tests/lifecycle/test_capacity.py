@@ -1,0 +1,129 @@
+"""What fits a cluster, by arithmetic alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from distml.config.sections import SearchConfig, ServeConfig
+from distml.errors import ConfigError
+from distml.lifecycle.capacity import Capacity, Node, check_replicas, num_fitting, trials_at_once
+
+SMALL = Node(name="small", cpu=2)
+LARGE = Node(name="large", cpu=8, gpu=2)
+
+
+def search(cpu: float = 1, gpu: float = 0, **settings: object) -> SearchConfig:
+    settings.setdefault("num_samples", 100)
+    return SearchConfig(resources_per_trial={"cpu": cpu, "gpu": gpu}, **settings)
+
+
+def serve(num_cpus: float, min_replicas: int = 1) -> ServeConfig:
+    return ServeConfig(
+        num_cpus=num_cpus, autoscaling={"min_replicas": min_replicas, "max_replicas": max(1, min_replicas)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "fitting"),
+    [
+        (1, 0, 8),
+        (3, 0, 2),
+        (8, 0, 1),
+        (8.0001, 0, 0),
+        (0.1, 0, 80),  # 8.0 // 0.1 is 79 in floating point
+        (0.3, 0, 26),
+        (1, 1, 2),
+        (5, 1, 1),
+        (1, 2, 1),
+        (1, 3, 0),
+        (1, 0.5, 4),
+        (1, 0.6, 2),  # one on each GPU, not three on two
+        (0.1, 0.1, 20),
+    ],
+)
+def test_what_one_node_holds(cpu, gpu, fitting):
+    assert LARGE.fitting(cpu, gpu) == fitting
+
+
+def test_each_is_on_one_node():
+    assert num_fitting([SMALL, LARGE], 3, 0) == 2  # not 10 // 3
+    assert num_fitting([], 1, 0) == 0
+    assert num_fitting([Node(name="kind", cpu=2, count=5)], 2, 0) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "number"),
+    [
+        ({}, 10),
+        ({"max_concurrent_trials": 4}, 4),
+        ({"max_concurrent_trials": 40}, 10),
+        ({"num_samples": 3}, 3),
+        ({"cpu": 2, "gpu": 1}, 2),
+    ],
+)
+def test_trials_at_once(settings, number):
+    assert trials_at_once(Capacity(nodes=(SMALL, LARGE)), search(**settings)) == number
+
+
+def test_nodes_that_may_join_count():
+    capacity = Capacity(nodes=(Node(name="head", cpu=0),), may_join=(Node(name="worker", cpu=4, count=3),))
+    assert trials_at_once(capacity, search(cpu=2)) == 6
+    check_replicas(capacity, serve(4, min_replicas=3))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"cpu": 9}, ["CPUs", "9 CPU, at most 8 on a node (large)", "ask for at most 8"]),
+        ({"gpu": 3}, ["GPUs", "3 GPU, at most 2 on a node (large)", "ask for at most 2"]),
+        ({"gpu": 1.5}, ["whole", "1.5 GPU", "ask for 1 or 2"]),
+    ],
+)
+def test_a_trial_that_never_fits_names_the_resource(settings, said):
+    with pytest.raises(ConfigError) as refusal:
+        trials_at_once(Capacity(nodes=(SMALL, LARGE)), search(**settings))
+    assert refusal.value.where == "search.resources_per_trial"
+    for text in said:
+        assert text in str(refusal.value)
+
+
+def test_a_gpu_where_no_node_has_one():
+    with pytest.raises(ConfigError, match=r"1 GPU, at most 0 on a node;.*add a node with a GPU"):
+        trials_at_once(Capacity(nodes=(SMALL,)), search(gpu=1))
+
+
+def test_no_nodes_at_all():
+    with pytest.raises(ConfigError, match="at most 0 on a node"):
+        trials_at_once(Capacity(nodes=()), search())
+
+
+def test_enough_of_each_but_on_different_nodes_never_fits():
+    nodes = (Node(name="a", cpu=16), Node(name="b", cpu=2, gpu=1))
+    with pytest.raises(ConfigError, match="4 CPU and 1 GPU; a has 16 and 0, b has 2 and 1"):
+        trials_at_once(Capacity(nodes=nodes), search(cpu=4, gpu=1))
+
+
+def test_nothing_is_refused_where_the_autoscaler_knows_more():
+    capacity = Capacity(nodes=(SMALL,), grows_unknown=True)
+    assert trials_at_once(capacity, search(cpu=64, gpu=8)) == 1
+    check_replicas(capacity, serve(64, min_replicas=8))
+
+
+@pytest.mark.parametrize(("num_cpus", "least"), [(2, 5), (8, 1), (0.25, 40), (1, 0)])
+def test_replicas_that_fit(num_cpus, least):
+    check_replicas(Capacity(nodes=(SMALL, LARGE)), serve(num_cpus, least))
+
+
+@pytest.mark.parametrize(
+    ("num_cpus", "least", "where", "said"),
+    [
+        (8.5, 1, "serve.num_cpus", "8.5 CPU, at most 8 on a node (large)"),
+        (8.5, 0, "serve.num_cpus", "8.5 CPU, at most 8 on a node (large)"),  # one is wanted at the first request
+        (2, 6, "serve.autoscaling.min_replicas", "6 of 2 CPU each; 5 fit"),
+    ],
+)
+def test_replicas_that_never_fit(num_cpus, least, where, said):
+    with pytest.raises(ConfigError) as refusal:
+        check_replicas(Capacity(nodes=(SMALL, LARGE)), serve(num_cpus, least))
+    assert refusal.value.where == where
+    assert said in str(refusal.value)
