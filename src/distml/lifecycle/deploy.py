@@ -60,14 +60,17 @@ def swap_live(storage: Storage, version: Version) -> str | None:
 
 
 @contextlib.contextmanager
-def swapped(storage: Storage, version: Version) -> Iterator[str | None]:
+def swapped(storage: Storage, version: Version, check: Callable[[], None] | None = None) -> Iterator[str | None]:
     """A model's live traffic on a version: for the block, and for good once that ends without an error.
 
     Yields the service's URL, None where the model isn't served. When a replica refuses the version or the block
-    raises, traffic goes back to the version before. One at a time per model.
+    raises, traffic goes back to the version before. One at a time per model; check: called when it is this one's turn,
+    and may raise.
     """
     live = LiveRecord(storage, version.name)
     with live.exclusive():
+        if check is not None:
+            check()
         running = live.read()
         if running is None:
             yield None

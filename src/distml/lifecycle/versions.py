@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from distml.errors import ConflictError, DistmlError, UsageError
@@ -17,7 +16,7 @@ from distml.lifecycle.deploy import config_of, swapped
 from distml.predictor import Predictor
 from distml.registry import Decision, Registry, StoreRegistry, Version, resolve
 from distml.registry.base import Action
-from distml.registry.standing import no_champion_before, pruned_error
+from distml.registry.standing import check_champion, no_champion_before, pruned_error
 from distml.storage import Storage
 
 
@@ -46,13 +45,10 @@ def promote(storage: Storage, reference: str, *, reason: str | None = None, by: 
     version = resolve(registry, reference)
     _check_refusal(registry, version, reason)
     champion = registry.champion(version.name)
-    expected = champion.number if champion else None
-
-    def commit(reasons: tuple[str, ...], by: str) -> None:
-        if expected != version.number:
-            registry.promote(version.name, version.number, expected=expected, reasons=reasons, by=by)
-
-    endpoint = _move(storage, registry, version, "promote", commit, (reason or "by hand",), by or this_user())
+    endpoint = _move(
+        storage, version, "promote", expected=champion.number if champion else None, reasons=(reason or "by hand",),
+        by=by or this_user(),
+    )  # fmt: skip
     return Moved(version=version, before=champion, endpoint=endpoint)
 
 
@@ -63,12 +59,7 @@ def move_to_challenger(
 
     expected: the champion that it was judged against. Errors: `promote`, once a version is found.
     """
-    registry = StoreRegistry(storage)
-
-    def commit(reasons: tuple[str, ...], by: str) -> None:
-        registry.promote(version.name, version.number, expected=expected, reasons=reasons, by=by)
-
-    return _move(storage, registry, version, "promote", commit, reasons, by)
+    return _move(storage, version, "promote", expected=expected, reasons=reasons, by=by)
 
 
 def rollback(storage: Storage, name: str, *, reason: str | None = None, by: str | None = None) -> Moved:
@@ -85,11 +76,9 @@ def rollback(storage: Storage, name: str, *, reason: str | None = None, by: str 
         raise no_champion_before(name, champion.number)
     if version.pruned_at:
         raise pruned_error(version.label, version.pruned_at)
-
-    def commit(reasons: tuple[str, ...], by: str) -> None:
-        registry.rollback(champion.name, expected=champion.number, reasons=reasons, by=by)
-
-    endpoint = _move(storage, registry, version, "rollback", commit, (reason or "by hand",), by or this_user())
+    endpoint = _move(
+        storage, version, "rollback", expected=champion.number, reasons=(reason or "by hand",), by=by or this_user()
+    )
     return Moved(version=version, before=champion, endpoint=endpoint)
 
 
@@ -122,16 +111,27 @@ def this_user() -> str:
 
 
 def _move(
-    storage: Storage, registry: Registry, version: Version, action: Action,
-    commit: Callable[[tuple[str, ...], str], None], reasons: tuple[str, ...], by: str,
-) -> str | None:  # fmt: skip
-    """Moves traffic, then the champion; the endpoint's URL. What a replica refused goes into the audit log."""
+    storage: Storage, version: Version, action: Action, *, expected: int | None, reasons: tuple[str, ...], by: str
+) -> str | None:
+    """Moves traffic, then the champion; the endpoint's URL. What a replica refused goes into the audit log.
+
+    Traffic doesn't move when the champion isn't `expected` by then.
+    """
+    registry = StoreRegistry(storage)
+
+    def check() -> None:
+        champion = registry.champion(version.name)
+        check_champion(version.name, champion.number if champion else None, expected)
+
     with storage.local_folder(version.package) as folder:
         Predictor.load(folder)
     try:
-        with swapped(storage, version) as url:
+        with swapped(storage, version, check) as url:
             served = (f"served at {url}",) if url else ()
-            commit((*reasons, *served), by)
+            if action == "rollback":
+                registry.rollback(version.name, expected=expected, reasons=(*reasons, *served), by=by)
+            elif expected != version.number:
+                registry.promote(version.name, version.number, expected=expected, reasons=(*reasons, *served), by=by)
     except ConflictError:
         raise
     except DistmlError as error:

@@ -54,13 +54,7 @@ class Standing:
         return self if number in self.pruned else replace(self, pruned={**self.pruned, number: at})
 
     def _check_champion(self, expected: int | None) -> None:
-        if self.champion != expected:
-            raise ConflictError(
-                "a champion is replaced only by who saw it",
-                received=f"champion is {self.champion}, expected {expected}",
-                where=self.name,
-                remedy=f"look at `distml status {self.name}` and repeat the command",
-            )
+        check_champion(self.name, self.champion, expected)
 
     def _check_kept(self, number: int) -> None:
         if number in self.pruned:
@@ -76,6 +70,17 @@ class Standing:
             return cls(name=name)
         pruned = {int(number): at for number, at in value["pruned"].items()}
         return cls(name=name, champions=tuple(value["champions"]), pruned=pruned)
+
+
+def check_champion(name: str, champion: int | None, expected: int | None) -> None:
+    """Raises `ConflictError` unless the champion is the one that the caller saw."""
+    if champion != expected:
+        raise ConflictError(
+            "a champion is replaced only by who saw it",
+            received=f"champion is {champion}, expected {expected}",
+            where=name,
+            remedy=f"look at `distml status {name}` and repeat the command",
+        )
 
 
 def pruned_error(label: str, at: str) -> NotFoundError:
