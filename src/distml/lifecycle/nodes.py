@@ -123,13 +123,13 @@ def _status_counts() -> dict[str, int]:
 def counts_of(status: Mapping[str, Any]) -> dict[str, int]:
     """Nodes of each kind that an autoscaler's report counts; without an autoscaler Ray names each node after its id.
 
-    >>> counts_of({"autoscaler_report": {"active_nodes": {"node_" + "0f" * 28: 1}}})
+    >>> counts_of({"autoscaler_report": {"node_type_mapping": {"10.0.0.1": "node_0f0f", "10.0.0.2": "node_1e1e"}}})
     {}
-    >>> counts_of({"autoscaler_report": {"active_nodes": {"head": 1, "gpu": 2}}})
-    {'head': 1, 'gpu': 2}
+    >>> counts_of({"autoscaler_report": {"node_type_mapping": {"10.0.0.1": "head", "10.0.0.2": "gpu"}}})
+    {'head': 1, 'gpu': 1}
     """
-    active = status.get("autoscaler_report", {}).get("active_nodes", {})
-    return {name: count for name, count in active.items() if not name.startswith("node_")}
+    kinds = (status.get("autoscaler_report", {}).get("node_type_mapping") or {}).values()
+    return dict(Counter(kind for kind in kinds if not kind.startswith("node_")))
 
 
 def _is_second_autoscaler() -> bool:
