@@ -1,5 +1,6 @@
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,10 @@ from distml.lifecycle.claims import Retention
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.retention import GRACE_S, collect, plan
+from distml.lifecycle.run import Resources
+from distml.lifecycle.run import run as run_lifecycle
 from distml.lifecycle.runs import RunRecord, list_runs
+from distml.predictor import Predictor
 from distml.registry import StoreRegistry, resolve
 from distml.storage import Storage
 
@@ -364,3 +368,23 @@ def test_storage_that_may_not_be_written_says_so(home, monkeypatch):
     monkeypatch.setattr(home.storage, "delete", refuse)  # root may delete everywhere
     with pytest.raises(StorageError, match="received Permission denied"):
         collect(home.storage, planned, NOTHING, by="gc")
+
+
+def test_a_run_under_way_is_never_disturbed(tmp_path):
+    """The whole lifecycle while everything that can be deleted is, again and again."""
+    storage = Storage(tmp_path / "store")
+    data = {"source": {"uri": "sklearn:breast_cancer"}, "target": "target", "task": "binary"}
+    config = RunConfig(
+        name="beside", storage=storage.root, data=data, model={"families": ["linear"]},
+        search={"num_samples": 3, "metric": "log_loss"}, train={"max_epochs": 3},
+    )  # fmt: skip
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_lifecycle, config, Resources())
+        while not running.done():
+            collect(storage, plan(storage, NOTHING), NOTHING, by="gc")
+    version = running.result().version
+    assert resolve(StoreRegistry(storage), "beside@champion") == version
+    collect(storage, plan(storage, NOTHING), NOTHING, by="gc")
+    assert storage.list("trained") == [version.package.split("/")[1]]
+    with storage.local_folder(version.package) as folder:
+        Predictor.load(folder)

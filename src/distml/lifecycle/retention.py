@@ -91,14 +91,14 @@ def _unclaimed(storage: Storage, kind: str, claims: Claims, now_s: float) -> Ite
             in_use = kind != "runs" and usage.changed_at >= claims.living_since  # not yet in its run's record
         else:
             in_use = usage.changed_at >= min(claims.unfinished_since, now_s - GRACE_S)
-        if not in_use:
+        if not in_use and usage.changed_at > 0:
             yield Item(kind=kind, key=key, num_bytes=usage.num_bytes)
 
 
 def _leftovers(storage: Storage, claims: Claims, now_s: float) -> Iterable[Item]:
     for key in storage.leftovers():
         usage = storage.usage(key)
-        if usage.changed_at < min(claims.living_since, now_s - GRACE_S):
+        if 0 < usage.changed_at < min(claims.living_since, now_s - GRACE_S):  # 0: it is gone by now
             yield Item(kind="leftovers", key=key, num_bytes=usage.num_bytes)
 
 
