@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distml.cli.options import DEFAULT_STORAGE, Engine, Json, Reference, StorageOption
-from distml.cli.output import begin, result
+from distml.cli.options import DEFAULT_STORAGE, Json, Overrides, Reference, StorageOption
+from distml.cli.output import begin, result, say
+
+if TYPE_CHECKING:
+    from distml.data import Engine
+    from distml.lifecycle.scoring import Scored, ScoringJob
+
+_PROGRESS_S = 5.0
+
+Source = Annotated[
+    str, typer.Option("--in", help="file, glob or folder; read as the model's data.source is", metavar="URI")
+]
+Out = Annotated[
+    str, typer.Option("--out", help="a .parquet or .csv file, or a folder/ of Parquet parts", metavar="URI")
+]
+Where = Annotated[
+    str,
+    typer.Option(
+        "--engine", help="local: this process; ray: a pool of workers on a cluster; auto: ray for a large table"
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -16,33 +38,70 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     reference: Reference,
-    source: Annotated[str, typer.Option("--in", help="file, glob or folder", metavar="URI")],
-    out: Annotated[str, typer.Option("--out", help="a .parquet or .csv file", metavar="URI")],
+    source: Source,
+    out: Out,
+    overrides: Overrides = [],  # noqa: B006 - typer copies it
     storage: StorageOption = DEFAULT_STORAGE,
-    engine: Engine = "local",
+    engine: Where = "auto",
     json: Json = False,
 ) -> None:
-    """Scores a table in batch. Rows that the model can't take go to a file beside, with the reason."""
-    begin(json)
-    import contextlib
+    """Scores a table in batch, as the service would. Rows that it would refuse go to a file beside, with the reasons.
 
-    from distml.data import LocalEngine
-    from distml.lifecycle.deploy import config_of
-    from distml.lifecycle.on_ray import local_cluster
-    from distml.lifecycle.predict import predict_table
+    -s data.source.key=value where this table is written in another way than the one that the model was trained on.
+    """
+    begin(json)
+    from distml.lifecycle.predict import plan_scoring, source_of
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
     home = Storage(storage)
     version = resolve(StoreRegistry(home), reference)
-    table_in = config_of(home, version).data.source.model_copy(update={"uri": source, "format": "auto"})
-    with local_cluster() if engine == "ray" else contextlib.nullcontext():
-        if engine == "ray":
-            from distml.data.on_ray import RayEngine
+    job = plan_scoring(version, home, source_of(home, version, source, overrides), out)
+    try:
+        with _started(engine, job) as chosen:
+            scored = job.run(chosen, _progress(len(job.fragments)))
+    except KeyboardInterrupt:
+        say("distml: interrupted; nothing is written")
+        raise
+    result(scored.to_dict(), _text(scored))
 
-            scored = predict_table(version, home, table_in, out, RayEngine())
-        else:
-            scored = predict_table(version, home, table_in, out, LocalEngine())
-    aside = f"; {scored.num_quarantined:,} rows set aside in {scored.quarantine}" if scored.quarantine else ""
-    document = {"model": version.label, **scored.to_dict()}
-    result(document, f"{scored.num_rows:,} rows scored by {version.label} into {scored.out}{aside}")
+
+@contextlib.contextmanager
+def _started(engine: str, job: ScoringJob) -> Iterator[Engine]:
+    """The engine of that name, on a cluster of its own where it needs one."""
+    from distml.data import LocalEngine
+    from distml.errors import ConfigError
+    from distml.lifecycle.on_ray import Signals, local_cluster
+
+    if engine not in ("auto", "local", "ray"):
+        raise ConfigError("an engine is auto, local or ray", received=engine, where="--engine")
+    signals = Signals()
+    signals.install()
+    if engine == "local" or (engine == "auto" and not job.is_large):
+        yield LocalEngine()
+        return
+    with local_cluster(signals):  # which says in the environment what Ray reads when it is imported
+        from distml.data.on_ray import RayEngine
+
+        yield RayEngine()
+
+
+def _progress(num_fragments: int) -> Callable[[int, int], None]:
+    """Says every few seconds how far the work has come."""
+    told = time.monotonic()
+
+    def progress(num_done: int, num_rows: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _PROGRESS_S:
+            told = time.monotonic()
+            say(f"{num_done:,} of {num_fragments:,} fragments, {num_rows:,} rows")
+
+    return progress
+
+
+def _text(scored: Scored) -> str:
+    lines = [f"{scored.num_rows:,} rows scored by {scored.model} into {scored.out}"]
+    if scored.quarantine:
+        lines.append(f"{scored.num_quarantined:,} rows set aside in {scored.quarantine}:")
+        lines += [f"  {count:,}  {reason}" for reason, count in scored.reasons.items()]
+    return "\n".join(lines)

@@ -1,160 +1,127 @@
-"""Batch scoring: a table through a registered version, fragment by fragment, along the serving path."""
+"""Batch scoring: a table through a registered version, along the serving path, fragment by fragment.
+
+Everything that can be refused is refused here, before a cluster is started; `distml.lifecycle.scoring` does the rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import numpy as np
-
-from distml.clean import Cleaned, Finding, as_text, merge_findings
-from distml.config import SourceConfig
+from distml.clean.convert import cast
+from distml.config import SourceConfig, parse_config
 from distml.data.engine import Engine
-from distml.data.source import Fragment, list_fragments, read_fragment
-from distml.errors import DataError, DistmlError
-from distml.postprocess import Prediction
-from distml.predictor import Predictor
+from distml.data.files import Fragment
+from distml.data.layout import read_layout
+from distml.data.source import list_fragments
+from distml.data.text import read_names
+from distml.errors import ConfigError, DataError, did_you_mean
+from distml.lifecycle.deploy import config_of
+from distml.lifecycle.scoring import Scored, ScoringJob
+from distml.lifecycle.scoring.destination import Destination
+from distml.lifecycle.scoring.parts import check_types
+from distml.lifecycle.scoring.worker import FILE, REASON, ROW, prediction_fields
+from distml.package import MANIFEST
 from distml.registry import Version
-from distml.storage import Storage
+from distml.schema import Schema
+from distml.storage import Storage, dump_json
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """What became of a table: where the predictions are, rows scored and set aside, and why."""
+def plan_scoring(version: Version, storage: Storage, source: SourceConfig, out: str) -> ScoringJob:
+    """What is to be done to score a source into `out`: a .parquet or .csv file, or a folder of Parquet parts.
 
-    out: str
-    num_rows: int
-    num_quarantined: int
-    quarantine: str | None
-    findings: list[Finding]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "findings": [asdict(finding) for finding in self.findings]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Score:
-    """Scores one fragment; returns its tables, scored and set aside, or the error that stopped it."""
-
-    storage: Storage
-    package: str
-    source: SourceConfig
-
-    def __call__(self, fragment: Fragment) -> tuple[list[Any], list[Any], list[Finding]] | DistmlError:
-        import pyarrow as pa
-
-        with self.storage.local_folder(self.package) as folder:
-            predictor = Predictor.load(folder)
-        scored, aside, findings = [], [], []
-        seen = 0
-        try:
-            for raw in read_fragment(fragment, self.source):
-                cleaned, prediction = predictor.predict_kept(raw)
-                scored.append(with_predictions(raw.filter(pa.array(cleaned.kept)), prediction))
-                if not cleaned.kept.all():
-                    aside.append(_set_aside(raw, cleaned, seen))
-                findings += [finding.placed("source", seen) for finding in cleaned.findings]
-                seen += raw.num_rows
-        except DistmlError as error:
-            return error
-        return scored, aside, merge_findings(findings)
-
-
-def predict_table(version: Version, storage: Storage, source: SourceConfig, out: str, engine: Engine) -> Scored:
-    """Scores every row of a source into one Parquet or CSV file, input columns first.
-
-    Rows that the model can't take go to `<out>.quarantine.csv` with the reasons. Raises `DataError` for a table without
-    the model's columns or with columns that scoring adds, and for an `out` that is neither .parquet nor .csv, or read.
+    Raises `DataError` where the files don't share their columns or lack the model's, have columns that scoring adds,
+    or where `out` is no such place or holds something else.
     """
-    quarantine = f"{out}.quarantine.csv"
+    import pyarrow as pa
+
     fragments = list_fragments(source)
-    _check_out(out, quarantine, fragments)
-    score = _Score(storage=storage, package=version.package, source=source)
-    scored: list[Any] = []
-    aside: list[Any] = []
-    findings: list[Finding] = []
-    for result in engine.map(score, fragments):
-        if isinstance(result, DistmlError):
-            raise result
-        scored += result[0]
-        aside += result[1]
-        findings += result[2]
-    if not scored:
-        raise DataError("a table to score has a header at least", received="nothing", where=source.uri)
-    _write(scored, out)
-    home, name = _place(quarantine)
-    home.delete(name)  # an earlier scoring's
-    if aside:
-        _write(aside, quarantine)
-    return Scored(
-        out=out, num_rows=sum(t.num_rows for t in scored), num_quarantined=sum(t.num_rows for t in aside),
-        quarantine=quarantine if aside else None, findings=merge_findings(findings),
+    destination = Destination.parse(out)
+    destination.check(_paths(fragments, source))
+    manifest = storage.read_json(f"{version.package}/{MANIFEST}")
+    schema = Schema.from_dict(manifest["schema"])
+    source = without_target(source, fragments[0], schema.target.name)
+    layout = read_layout(fragments, source)
+    where = fragments[0].path if len(fragments) == 1 else source.uri
+    _check_columns(layout, schema, where)
+    scored = pa.schema([*layout, *prediction_fields(manifest["signature"]["outputs"]["labels"])])
+    _check_added([*scored.names[len(layout) :], FILE, ROW, REASON], layout.names, where)
+    check_types(destination.kind, scored)
+    return ScoringJob(
+        version=version, storage=storage, source=source, fragments=fragments, layout=layout, scored=scored,
+        destination=destination,
     )  # fmt: skip
 
 
-def _check_out(out: str, quarantine: str, fragments: Sequence[Fragment]) -> None:
-    if not out.endswith((".parquet", ".csv")):
-        raise DataError("predictions go to a .parquet or .csv file", received=out, where="--out")
-    read = {fragment.path for fragment in fragments}
-    for path in (out, quarantine):
-        if "://" not in path and str(Path(path).expanduser().absolute()) in read:
-            raise DataError("predictions go to another file than the table", received=path, where="--out")
+def source_of(storage: Storage, version: Version, uri: str, overrides: Sequence[str] = ()) -> SourceConfig:
+    """A table that is written as the one that a version was trained on, but for overrides `data.source.key=value`.
+
+    Raises `ConfigError` for an override of anything else.
+    """
+    for override in overrides:
+        if not override.strip().startswith("data.source."):
+            raise ConfigError(
+                "a table to score is told only how it is read", received=override, where="-s",
+                remedy="data.source.key=value",
+            )  # fmt: skip
+    told = config_of(storage, version).model_dump(mode="json", by_alias=True)
+    told["data"]["source"] |= {"uri": uri, "format": "auto"}
+    return parse_config(dump_json(told).decode(), overrides).data.source
 
 
-def with_predictions(table: Any, prediction: Prediction) -> Any:
-    """A pyarrow table with `prediction` and, for classes, `probability_<label>` columns added."""
+def predict_table(version: Version, storage: Storage, source: SourceConfig, out: str, engine: Engine) -> Scored:
+    """Scores every row of a source, as `plan_scoring` and `ScoringJob.run` say."""
+    return plan_scoring(version, storage, source, out).run(engine)
+
+
+def without_target(source: SourceConfig, fragment: Fragment, target: str) -> SourceConfig:
+    """The source as a table to score is written: its columns without the target where the lines have one value less.
+
+    Only where the config names the columns; where a header does, it says itself whether the target is there.
+    """
+    columns = source.columns or ()
+    if fragment.format != "csv" or target not in columns:
+        return source
+    values = read_names(fragment, source.model_copy(update={"header": True, "columns": None}))
+    if len(values) != len(columns) - 1:
+        return source
+    return source.model_copy(update={"columns": tuple(name for name in columns if name != target)})
+
+
+def _paths(fragments: Sequence[Fragment], source: SourceConfig) -> list[str]:
+    """Where the files that are read lie, as `Storage.uri` writes it."""
+    scheme, separator, _ = source.uri.rpartition("://")
+    prefix = f"{scheme}://" if separator and scheme != "file" else ""
+    return sorted({f"{prefix}{fragment.path}" for fragment in fragments})
+
+
+def _check_columns(layout: Any, schema: Schema, where: str) -> None:
+    """Every feature is there, of a type that cleaning can make something of."""
     import pyarrow as pa
 
-    if prediction.labels is None or prediction.probabilities is None:
-        return _added(table, {"prediction": pa.array(prediction.values)})
-    kind = pa.array(prediction.labels).type  # not of the values, which a block may have none of
-    columns = {"prediction": pa.array(prediction.values.tolist(), kind)}
-    for code, label in enumerate(prediction.labels):
-        columns[f"probability_{as_text(label)}"] = pa.array(prediction.probabilities[:, code])
-    return _added(table, columns)
+    for column in schema.features:
+        if column.name not in layout.names:
+            near = did_you_mean(column.name, [name for name in layout.names if name not in schema])
+            raise DataError(
+                "a table to score has every column that the model was fitted on",
+                received=f"no {column.name!r}",
+                where=where,
+                remedy=f"did you mean {near!r} to be {column.name!r}?" if near else "add it; empty if it is not known",
+            )
+        kind = layout.field(column.name).type
+        if cast(column, pa.array([], kind))[1] is not None:
+            raise DataError(
+                f"a {column.kind} column has values that can be read as such", received=str(kind),
+                where=f"{where}, column {column.name}",
+            )  # fmt: skip
 
 
-def _added(table: Any, columns: dict[str, Any]) -> Any:
-    """A pyarrow table with columns added. Raises `DataError` where it has one of that name."""
-    for name, values in columns.items():
-        if name in table.column_names:
+def _check_added(added: Sequence[str], names: Collection[str], where: str) -> None:
+    for name in added:
+        if name in names:
             raise DataError(
                 "a table to score has no column that scoring adds",
                 received=name,
+                where=where,
                 remedy="rename it, or leave it out",
             )
-        table = table.append_column(name, values)
-    return table
-
-
-def _set_aside(raw: Any, cleaned: Cleaned, offset: int) -> Any:
-    """The raw rows that weren't kept, with their number in the fragment and everything that is wrong with them."""
-    import pyarrow as pa
-
-    rows = np.flatnonzero(~cleaned.kept)
-    reasons = pa.array(cleaned.reasons(rows), pa.string())
-    return _added(raw.take(rows), {"distml_row": pa.array(rows + offset), "distml_reason": reasons})
-
-
-def _write(tables: Sequence[Any], out: str) -> None:
-    """Writes beside the file and renames, so that a table is whole or not there."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    table = pa.concat_tables(tables)
-    sink = pa.BufferOutputStream()
-    if out.endswith(".csv"):
-        pyarrow.csv.write_csv(table, sink)
-    else:
-        pyarrow.parquet.write_table(table, sink)
-    home, name = _place(out)
-    home.write_bytes(name, sink.getvalue().to_pybytes())
-
-
-def _place(path: str) -> tuple[Storage, str]:
-    """The folder of a path or URI as storage, and the name in it."""
-    folder, _, name = path.rpartition("/")
-    return (Storage(folder), name) if "://" in path else (Storage(Path(path).parent), Path(path).name)
