@@ -1,0 +1,182 @@
+"""What else an engineer would want to know of a table before training on it: oddities, said and not acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from distml.clean.convert import whole
+from distml.data.sample import Sample
+from distml.hashing import row_hashes
+from distml.lifecycle.look import signs
+from distml.lifecycle.look.remark import Remark, counted, shown
+from distml.lifecycle.look.scores import score_columns
+from distml.lifecycle.look.targets import Target, same_spelling
+from distml.lifecycle.look.tokens import Tokens
+from distml.schema import Schema
+from distml.summary import as_numbers
+
+MAX_MISSING = 0.95  # what `validate.max_missing` is unless told
+_FEW_VALUES = 12
+_MANY_CATEGORIES = 1000
+_FEW_ROWS = 10  # of a class
+_ORDERED = 0.1  # skill of a row's place in the table
+
+
+def share_of_copies(table: Any) -> float:
+    """The share of a pyarrow table's rows that repeat an earlier one."""
+    return 1 - len(np.unique(row_hashes(table))) / table.num_rows
+
+
+def remarks_on(
+    sample: Sample, cleaned: Any, schema: Schema, features: frozenset[str], target: Target, tokens: Tokens
+) -> Iterator[Remark]:
+    """Remarks on a sample and its cleaned rows; `features` are the columns that a model will see."""
+    if sample.ragged:
+        text = f"lines with another number of values: {len(sample.ragged):,}, such as {shown(sample.ragged[0][:50])}"
+        yield Remark(None, f"{text}. A run refuses them, so correct or remove them first")
+    if not np.array_equal(sample.position, np.zeros(sample.num_rows)):
+        yield from _order(sample, cleaned, target)
+    yield from _of_target(cleaned, target)
+    share = share_of_copies(sample.table)
+    if share:
+        yield Remark(
+            None,
+            f"rows that repeat another one exactly: {round(share * sample.num_rows):,} ({share:.1%}). Each is kept "
+            "once; where equal rows are separate cases, keep them all",
+            "clean: {duplicates: keep}",
+        )
+    for text, rows in tokens.doubtful.items():
+        yield _doubtful(text, rows)
+    for column in schema.features:
+        if column.name in features:
+            yield from _of_feature(column.name, column.kind, column.dtype, whole(cleaned.column(column.name)))
+    yield from _few_values(cleaned, schema, features)
+
+
+def _order(sample: Sample, cleaned: Any, target: Target) -> Iterator[Remark]:
+    """Whether the target changes from the table's beginning to its end."""
+    values = whole(cleaned.column(target.name))
+    present = values.is_valid().to_numpy(zero_copy_only=False)
+    position, wanted = sample.position[: len(present)][present], target.encode(values.drop_null())
+    if len(wanted) < 200 or score_columns({"": position}, wanted, target.task)[0].skill < _ORDERED:
+        return
+    tenth = np.minimum((np.argsort(np.argsort(position)) * 10) // len(position), 9)
+    if target.task == "multiclass":
+        told = "its classes stand together"
+    elif target.task == "binary":
+        code = list(target.counts).index(_label(target))
+        told = f"share of {shown(_label(target))} by tenth: " + " ".join(
+            f"{(wanted[tenth == k] == code).mean():.2f}" for k in range(10)
+        )
+    else:
+        told = "mean by tenth: " + " ".join(f"{wanted[tenth == k].mean():.4g}" for k in range(10))
+    yield Remark(
+        target.name,
+        f"the target changes along the table ({told}). Where its order is that of time, a split by chance shows the "
+        "model its future, and scores come out too high",
+    )
+
+
+def _label(target: Target) -> str:
+    from distml.clean import as_text
+
+    assert target.positive is not None
+    return as_text(target.positive)
+
+
+def _of_target(cleaned: Any, target: Target) -> Iterator[Remark]:
+    if target.num_missing:
+        yield Remark(target.name, f"rows without a target, from which nothing is learned: {target.num_missing:,}")
+    rare = [(shown(label), count) for label, count in target.counts.items() if count < _FEW_ROWS]
+    if rare:
+        yield Remark(
+            target.name,
+            f"classes of very few rows ({counted(dict(rare[:8]))}) can hardly be learned or measured; drop them by a "
+            "rule, or unite them by clean.replace",
+        )
+    if target.unknown:
+        labels = ", ".join(map(shown, target.unknown[:8]))
+        yield Remark(target.name, f"the test table has classes that the rows looked at don't have: {labels}")
+    if target.task == "regression":
+        capped = signs.cap(as_numbers(whole(cleaned.column(target.name))))
+        if capped is not None:
+            value, rows = capped
+            yield Remark(
+                target.name,
+                f"many rows, {rows:,} ({rows / cleaned.num_rows:.1%}), stand at its largest value, {shown(value)}: "
+                "probably cut off there, so errors are measured against a wrong truth",
+            )
+
+
+def _doubtful(text: str, rows: dict[str, int]) -> Remark:
+    column = next(iter(rows))
+    nulled = ", ".join(f"{name}: {{{text}: null}}" for name in rows)
+    return Remark(
+        column if len(rows) == 1 else None,
+        f"{shown(text)} ({counted(rows)}) may mean missing; it is left a category of its own, from which a model "
+        "learns as much, and more where it isn't given by chance",
+        f"clean: {{replace: {{{nulled}}}}}",
+    )
+
+
+def _of_feature(name: str, kind: str, dtype: str, values: Any) -> Iterator[Remark]:
+    missing = values.null_count / len(values)
+    if missing > MAX_MISSING:
+        yield Remark(name, f"{missing:.1%} of its values are missing")
+    if kind == "numeric":
+        yield from _of_numbers(name, as_numbers(values))
+    elif kind == "categorical":
+        yield from _of_texts(name, values)
+
+
+def _of_numbers(name: str, numbers: np.ndarray) -> Iterator[Remark]:
+    told = signs.sentinel(numbers)
+    if told is not None:
+        value, rows = told
+        yield Remark(
+            name,
+            f"{shown(value)} in {rows:,} rows ({rows / len(numbers):.1%}), far from all others: a code for a missing "
+            "value? Trees cut it off by themselves; for networks make it missing",
+            f"clean: {{replace: {{{name}: {{{shown(value)}: null}}}}}}",
+        )
+        return
+    capped = signs.cap(numbers)
+    if capped is not None:
+        value, rows = capped
+        yield Remark(name, f"many rows, {rows:,}, stand at its largest value, {shown(value)}: probably cut off there")
+
+
+def _of_texts(name: str, values: Any) -> Iterator[Remark]:
+    import pyarrow.compute as pc
+
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(values.drop_null()).to_pylist()}
+    form = signs.odd_form(values)
+    if form is not None:
+        yield Remark(name, f"holds {form}, and is read as {len(counts):,} categories")
+    elif len(counts) > _MANY_CATEGORIES or len(counts) > max(50, 0.2 * len(values)):
+        yield Remark(name, f"has {len(counts):,} categories; those with few rows are all read as unknown")
+    else:
+        twice = same_spelling(counts)
+        if twice:
+            pairs = ", ".join(f"{shown(a)} and {shown(b)}" for a, b in list(twice.items())[:4])
+            yield Remark(name, f"writes categories in two ways: {pairs}; clean.replace unites them")
+
+
+def _few_values(cleaned: Any, schema: Schema, features: frozenset[str]) -> Iterator[Remark]:
+    """Whole numbers that may be names of categories, in one remark."""
+    found = {}
+    for column in schema.features:
+        if column.name in features and column.kind == "numeric" and column.dtype == "integer":
+            distinct = len(whole(cleaned.column(column.name)).drop_null().unique())
+            if 3 <= distinct <= _FEW_VALUES:
+                found[column.name] = distinct
+    if found:
+        yield Remark(
+            None,
+            f"whole numbers of few values are read as quantities: {counted(found)} values. Where they name things "
+            "whose order means nothing, say so",
+            f"data: {{kinds: {{{next(iter(found))}: categorical}}}}",
+        )

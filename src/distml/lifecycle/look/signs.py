@@ -1,0 +1,150 @@
+"""Signs in one column of what it is for: identifier, code, constant, free text, date, values with a meaning.
+
+Each function gives the reason for what it supposes, in words for a config's comment, or None. Nothing here knows the
+target or the other columns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from distml.lifecycle.look.remark import shown
+from distml.lifecycle.look.tokens import numbers_mask
+
+_ID_NAME = re.compile(
+    r"(?i:(?:^|[_\W])(?:id|uuid|guid|key|index|number|no|nr)$|^(?:id|uuid|guid)(?:$|[_\W]))|[a-z](?:ID|Id)$"
+)
+_CODE_NAME = re.compile(
+    r"(?i:(?:^|[_\W])(?:id|code|type|zip|zipcode|zip_code|postcode|postal_code)$)|[a-z](?:ID|Id|Code|Type)$"
+)
+_CLOCK_NAME = re.compile(
+    r"(?i:(?:^|[_\W])(?:time|timestamp|date|datetime|ts|epoch|unix)(?:$|[_\W]))|[a-z](?:Time|Date)$"
+)
+_OTHER_DATE_NAME = re.compile(r"(?i:birth|dob|expir|due|until|valid)")
+_ALMOST_ALL = 0.95
+_FEW = 5
+
+
+def why_constant(values: Any) -> str | None:
+    """Why a cleaned column tells rows hardly apart: nothing but one value, or all rows but a few."""
+    import pyarrow.compute as pc
+
+    num_rows = len(values)
+    counts = pc.value_counts(values)
+    rows = counts.field("counts").to_numpy()
+    top = int(rows.argmax())
+    value = counts.field("values")[top].as_py()
+    told = "no value" if value is None else f"the value {shown(value)}"
+    if rows[top] == num_rows:
+        return f"has {told} in every row"
+    others = num_rows - int(rows[top])
+    return f"has {told} in all rows but {others}" if num_rows >= 100 and others < _FEW else None
+
+
+def why_id_number(name: str, numbers: np.ndarray) -> str | None:
+    """Why whole numbers [n], in the table's order, look like they name rows."""
+    n = len(numbers)
+    if n < 20 or np.isnan(numbers).any() or len(np.unique(numbers)) < n:
+        return None
+    if (np.diff(numbers) > 0).all():
+        return f"counts up from row to row, {numbers[0]:.0f} to {numbers[-1]:.0f}, never twice the same"
+    # Independent draws from a range this wide would have met each other this often (the birthday problem).
+    meetings = n * n / 2 / (numbers.max() - numbers.min() + 1)
+    if meetings >= 10:
+        return f"{n:,} whole numbers, each there once, where chance would have repeated about {meetings:,.0f}"
+    return "is named like an identifier and never twice the same" if _ID_NAME.search(name) else None
+
+
+def is_clock(name: str, numbers: np.ndarray) -> bool:
+    """Whether whole numbers [n] look like seconds or milliseconds since 1970 under a name that says so."""
+    present = numbers[~np.isnan(numbers)]
+    if not len(present) or not _CLOCK_NAME.search(name):
+        return False
+    return any(low <= present.min() and present.max() <= high for low, high in ((5e8, 4e9), (5e11, 4e12)))
+
+
+def is_event_date(name: str) -> bool:
+    """Whether a date may be when the row happened, and not one that it speaks of, as a date of birth.
+
+    >>> is_event_date("pickup_datetime"), is_event_date("date_of_birth")
+    (True, False)
+    """
+    return not _OTHER_DATE_NAME.search(name)
+
+
+def why_text_id(name: str, texts: Any) -> tuple[str, bool] | None:
+    """Why texts hardly repeat, and whether they are free text rather than names of rows."""
+    import pyarrow.compute as pc
+
+    present = texts.drop_null()
+    distinct = pc.count_distinct(present).as_py()
+    if len(present) < 20 or distinct < _ALMOST_ALL * len(present):
+        return None
+    words = pc.mean(pc.add(pc.count_substring(present, " "), 1)).as_py()
+    told = "no value comes twice" if distinct == len(present) else f"{distinct:,} of {len(present):,} values differ"
+    is_free_text = words >= 3 and not _ID_NAME.search(name)
+    if is_free_text:
+        told += f", about {words:.0f} words each: free text, which no model family here reads"
+    return told, is_free_text
+
+
+def why_code(name: str, numbers: np.ndarray, texts: Any | None) -> str | None:
+    """Why whole numbers look like names of categories: zeros in front, or a name that says so and values that repeat.
+
+    `texts`: how the table writes them, where it is text.
+    """
+    import pyarrow.compute as pc
+
+    if texts is not None and pc.any(pc.match_substring_regex(texts, r"^0\d")).as_py():
+        return "is written with zeros in front, as codes are"
+    present = numbers[~np.isnan(numbers)]
+    distinct = len(np.unique(present))
+    if _CODE_NAME.search(name) and 2 < distinct <= 1000 and len(present) >= 20 * distinct:
+        return f"is named like a code, and has {distinct} values"
+    return None
+
+
+def odd_form(texts: Any) -> str | None:
+    """What keeps texts from being read as the numbers or dates that they look like."""
+    import pyarrow.compute as pc
+
+    present = texts.drop_null()
+    if not len(present) or numbers_mask(present).all():
+        return None
+    forms = {
+        r"^[+-]?\d+,\d+$": "numbers with a decimal comma",
+        r"^[+-]?(?:[$€£¥]?\s?\d{1,3}(?:[,' ]\d{3})+|\d+)(?:\.\d+)?$": "numbers with marks between thousands",
+        r"^[+-]?[$€£¥]\s?\d[\d,]*(?:\.\d+)?$": "amounts with a currency sign",
+        r"^[+-]?\d+(?:[.,]\d+)?\s?%$": "percentages",
+        r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T]\d.*)?$": "dates that aren't ISO 8601 (2024-01-31)",
+    }
+    for pattern, what in forms.items():
+        if pc.sum(pc.match_substring_regex(present, pattern)).as_py() >= _ALMOST_ALL * len(present):
+            return what
+    return None
+
+
+def sentinel(numbers: np.ndarray) -> tuple[float, int] | None:
+    """A number that may stand for a missing one, and its rows: -1, -99, 999 and the like, far from the rest of [n]."""
+    present = numbers[~np.isnan(numbers)]
+    values, rows = np.unique(present, return_counts=True)
+    if len(values) < 3:
+        return None
+    for value, next_value, count in ((values[0], values[1], rows[0]), (values[-1], values[-2], rows[-1])):
+        nines = re.fullmatch(r"-9+|-1|99+", f"{value:.0f}") if value == round(value) else None
+        is_far = value < 0 <= next_value if value < 0 else value >= 1.5 * max(next_value, 1)
+        if nines and count >= _FEW and (is_far or (value < -1 and value <= 1.5 * next_value)):
+            return float(value), int(count)
+    return None
+
+
+def cap(numbers: np.ndarray) -> tuple[float, int] | None:
+    """The largest number and its rows where far more rows stand there than just below: values cut off."""
+    present = numbers[~np.isnan(numbers)]
+    values, rows = np.unique(present, return_counts=True)
+    if len(values) < 30 or rows[-1] < max(20, 0.005 * len(present)) or rows[-1] < 4 * np.median(rows[-21:-1]):
+        return None
+    return float(values[-1]), int(rows[-1])

@@ -1,0 +1,233 @@
+"""What a table's run config should be: a look at a sample of its rows, and the reason for each thing supposed.
+
+What leaves no doubt goes into the config with its reason; what may be otherwise stays as it is and is named. The
+sample is cleaned and typed by the code that a run uses, so what is found is what a run will meet.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from distml.clean import RowCleaner
+from distml.clean.convert import whole
+from distml.config import CleanConfig, DataConfig, RolesConfig
+from distml.config.sections import Kind
+from distml.data.source import read_head
+from distml.errors import DataError
+from distml.hashing import row_hashes
+from distml.lifecycle.look import Remark, signs
+from distml.lifecycle.look.columns import Columns, look_at_columns
+from distml.lifecycle.look.leaks import Leaks, find_leaks
+from distml.lifecycle.look.remarks import remarks_on, share_of_copies
+from distml.lifecycle.look.tables import Table, altered, data_of, tidied, tokens_of
+from distml.lifecycle.look.targets import Target, look_at_target, resolve_column
+from distml.lifecycle.look.tokens import Tokens, trimmed
+from distml.schema import Schema, infer_schema
+from distml.summary import as_numbers
+
+HEAD_ROWS = 50_000  # the first rows, from which a run infers kinds
+_FEWEST = 4  # rows, of which validation and test get one each
+_MOSTLY = 0.5  # of the rows: copies that must be separate cases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A config's sections about data, and what was found that they follow from."""
+
+    name: str
+    data: DataConfig
+    clean: CleanConfig
+    num_rows: int  # looked at
+    is_whole: bool
+    target: Target
+    tokens: Tokens
+    columns: Columns
+    leaks: Leaks
+    kinds: tuple[Remark, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)  # files
+    is_named: bool = True  # whether the files name their columns
+    num_comments: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: what was found, without how a config writes it."""
+        leaks, columns = self.leaks, self.columns
+        return {
+            "name": self.name,
+            "table": self.data.source.uri,
+            "rows": self.num_rows,
+            "is_whole": self.is_whole,
+            "target": self.data.target,
+            "task": self.data.task,
+            "positive": self.data.positive,
+            "classes": dict(self.target.counts),
+            "roles": self.data.roles.model_dump(mode="json"),
+            "kinds": dict(self.data.kinds),
+            "missing": self.tokens.missing,
+            "missing_in_column": self.tokens.replaced,
+            "maybe_missing": self.tokens.doubtful,
+            "suspected_ids": [remark.to_dict() for remark in columns.ids],
+            "suspected_leaks": [
+                {**remark.to_dict(), "excluded": remark in leaks.certain} for remark in (*leaks.certain, *leaks.likely)
+            ],
+            "excluded": [remark.to_dict() for remark in (*leaks.certain, *columns.useless)],
+            "remarks": [remark.to_dict() for remark in (*self.kinds, *self.remarks)],
+            "files_left_out": dict(self.left_out),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Typed:
+    """A table whose target and kinds are settled, and its sample cleaned by them."""
+
+    data: DataConfig
+    clean: CleanConfig
+    target: Target
+    tokens: Tokens
+    kinds: tuple[Remark, ...]
+    schema: Schema
+    cleaned: Any
+
+
+def propose(uri: str, target: str, *, columns: Sequence[str] | None = None, test: str | None = None) -> Proposal:
+    """A config for the table at a URI, whose `target` is named or counted from 1.
+
+    `columns` names a file's columns over what it says itself; `test` is the URI of a test table.
+    Raises `DataError` for a table that can't be read, and for a target that nothing can be learned of.
+    """
+    table = Table.open(uri, target, columns)
+    target = resolve_column(target, table.columns, uri, is_named=table.found.is_named)
+    typed = _typed(table, None if test is None else Table.open(test, target, columns), target)
+    _refuse_few(typed, uri)
+    found = look_at_columns(typed.cleaned, typed.schema).with_unreadable(table.unreadable)
+    leaks = find_leaks(typed.cleaned, typed.schema, typed.target, found)
+    found = found.without(leaks.columns)
+    features = frozenset(c.name for c in typed.schema.features) - found.left_out - set(leaks.columns)
+    _refuse_without(features, found, uri)
+    remarks = remarks_on(table.sample, typed.cleaned, typed.schema, features, typed.target, typed.tokens)
+    copies = share_of_copies(table.sample.table)
+    return Proposal(
+        name=name_of(uri),
+        data=_with_roles(typed.data, found, leaks),
+        clean=altered(typed.clean, duplicates="keep") if copies > _MOSTLY else typed.clean,
+        num_rows=table.sample.num_rows,
+        is_whole=table.sample.is_whole,
+        target=typed.target,
+        tokens=typed.tokens,
+        columns=found,
+        leaks=leaks,
+        kinds=typed.kinds,
+        remarks=tuple(remarks),
+        left_out=table.found.left_out,
+        is_named=table.found.is_named,
+        num_comments=table.sample.num_comments,
+    )
+
+
+def name_of(uri: str) -> str:
+    """A model's name from where its table lies.
+
+    >>> name_of("data/Bank-Full.csv.gz"), name_of("sklearn:iris"), name_of("taxi/trips_*.csv"), name_of("s3://b/a b/")
+    ('bank-full', 'iris', 'trips', 'a_b')
+    """
+    last = os.path.basename(uri.rstrip("/")).removeprefix("sklearn:").split(".")[0]
+    if not re.search("[A-Za-z0-9]", last):
+        last = os.path.basename(os.path.dirname(os.path.abspath(uri)))
+    name = re.sub(r"[^a-z0-9_-]+", "_", last.lower()).strip("_-")[:63]
+    return name or "table"
+
+
+def _typed(table: Table, test: Table | None, target: str) -> _Typed:
+    tokens = tokens_of(table, test)
+    data = data_of(table, test, target, tokens)
+    clean = CleanConfig(replace={name: dict.fromkeys(texts) for name, texts in tokens.replaced.items()})
+    aim = _look_at_target(table, test, data, clean)
+    data = altered(data, task=aim.task, positive=aim.positive)
+    if aim.respelt:
+        nulled = clean.replace.get(target, {})
+        clean = altered(clean, replace={**clean.replace, target: {**nulled, **aim.respelt}})
+    rows = tidied(table.sample.table, data, clean)
+    inferred = infer_schema(rows, data)
+    kinds = _kinds(inferred, rows, test, data, clean)
+    data = altered(data, kinds={str(remark.column): kind for remark, kind in kinds})
+    schema = Schema(tuple(replace(c, kind=data.kinds.get(c.name, c.kind)) for c in inferred.columns))
+    cleaned = RowCleaner.from_config(schema, data.source, clean).apply(table.sample.table).table
+    return _Typed(
+        data=data, clean=clean, target=aim, tokens=tokens, kinds=tuple(remark for remark, _ in kinds),
+        schema=schema, cleaned=cleaned,
+    )  # fmt: skip
+
+
+def _look_at_target(table: Table, test: Table | None, data: DataConfig, clean: CleanConfig) -> Target:
+    rows = tidied(table.sample.table.select([data.target]), data, clean)
+    schema = infer_schema(rows, DataConfig(source=data.source, target=data.target))
+    in_test = None
+    if test is not None and data.test is not None:
+        in_test = whole(tidied(test.named_as(data.test).select([data.target]), data, clean).column(0))
+    return look_at_target(
+        data.target, whole(rows.column(0)), schema.target.dtype, in_test, is_whole=table.sample.is_whole
+    )
+
+
+def _kinds(
+    schema: Schema, rows: Any, test: Table | None, data: DataConfig, clean: CleanConfig
+) -> list[tuple[Remark, Kind]]:
+    """Kinds that a run wouldn't infer by itself: of codes, and where its first rows look otherwise than the others."""
+    found: dict[str, tuple[str, Kind]] = {}
+    for column in schema.features:
+        if column.kind == "numeric" and column.dtype == "integer":
+            values = whole(rows.column(column.name))
+            numbers = as_numbers(values.cast("double"))
+            reason = signs.why_code(column.name, numbers, trimmed(values))
+            if reason is not None:
+                found[column.name] = (reason, "categorical")
+    if test is not None and data.test is not None:
+        in_test = infer_schema(tidied(test.named_as(data.test), data, clean), data)
+        for column in schema.features:
+            kind = in_test[column.name].kind
+            if kind == "categorical" != column.kind and column.name not in found:
+                found[column.name] = (f"is {column.kind} here, but not in the test table", "categorical")
+    head = infer_schema(tidied(read_head(data.source, HEAD_ROWS), data, clean), data)
+    for column in schema.features:
+        if head[column.name].kind != column.kind and column.name not in found:
+            found[column.name] = (f"would be read as {head[column.name].kind} from the first rows alone", column.kind)
+    return [(Remark(name, reason), kind) for name, (reason, kind) in found.items()]
+
+
+def _with_roles(data: DataConfig, columns: Columns, leaks: Leaks) -> DataConfig:
+    exclude = [*leaks.columns, *(str(remark.column) for remark in columns.useless)]
+    ids = tuple(str(remark.column) for remark in columns.ids)
+    roles = RolesConfig(id=ids, time=None if columns.time is None else columns.time.column)
+    kinds = {name: kind for name, kind in data.kinds.items() if name not in exclude}
+    return altered(data, roles=roles.model_dump(), exclude=exclude, kinds=kinds)
+
+
+def _refuse_few(typed: _Typed, uri: str) -> None:
+    """Raises `DataError` where rows that differ are too few to be dealt to training, validation and test."""
+    import pyarrow as pa
+
+    target = whole(typed.cleaned.column(typed.target.name))
+    differ = pa.table({"row": row_hashes(typed.cleaned), "y": target}).filter(target.is_valid()).group_by(["row", "y"])
+    classes = [None] if typed.target.task == "regression" else list(typed.target.counts)
+    distinct = differ.aggregate([]).column("y").to_pylist()
+    most = len(distinct) if classes == [None] else max(map(distinct.count, classes))
+    if most < _FEWEST:
+        raise DataError(
+            f"a table has at least {_FEWEST} rows that differ, of one class where there are classes",
+            received=f"{len(distinct)} that differ among {len(target):,}",
+            where=uri,
+        )
+
+
+def _refuse_without(features: frozenset[str], columns: Columns, uri: str) -> None:
+    if not features:
+        left_out = sorted(str(name) for name in columns.left_out)
+        raise DataError(
+            "a table has at least one feature beside its target",
+            received=f"no use is seen for {', '.join(left_out[:8])}" if left_out else "the target alone",
+            where=uri,
+        )
