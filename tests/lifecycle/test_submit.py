@@ -97,6 +97,8 @@ class Head:
 
     def __init__(self, folder):
         self.folder = folder
+        self.work = folder / "work"  # Ray's own files are beside it: they are not to be sent with a job
+        self.work.mkdir()
         self.address = f"http://127.0.0.1:{free_port()}"
         self.token = folder / "token"
         self.token.write_text("a" * 64)
@@ -131,13 +133,13 @@ class Head:
 
     def run(self, *arguments, **variables):
         return subprocess.run(
-            command(*arguments), cwd=self.folder, env={**self.environment, **variables}, capture_output=True,
+            command(*arguments), cwd=self.work, env={**self.environment, **variables}, capture_output=True,
             text=True, timeout=300, check=False,
         )  # fmt: skip
 
-    def ray(self, *arguments):
+    def ray(self, group, command, *arguments):
         return subprocess.run(
-            [BIN / "ray", *arguments, "--address", self.address], cwd=self.folder, env=self.environment,
+            [BIN / "ray", group, command, "--address", self.address, *arguments], cwd=self.work, env=self.environment,
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
@@ -149,9 +151,9 @@ def head():
     import tempfile
 
     folder = Path(tempfile.mkdtemp(prefix="distml-head-", dir="/tmp"))
-    (folder / "tiny.yaml").write_text(TINY)
-    shutil.copytree(JOBS, folder / "jobs")
     found = Head(folder)
+    (found.work / "tiny.yaml").write_text(TINY)
+    shutil.copytree(JOBS, found.work / "jobs")
     found.start()
     yield found
     found.stop()
@@ -170,7 +172,7 @@ class TestOnACluster:
         there = document(head.run("run", "tiny.yaml", "--json", "--address", head.address))
         for key in ("name", "version", "verdict", "metrics", "baselines", "best", "trials"):
             assert there[key] == here[key], key
-        assert there["report"].startswith(str(head.folder / "distml-store"))
+        assert there["report"].startswith(str(head.work / "distml-store"))
 
     def test_a_gate_that_refuses_is_told_by_the_exit_code(self, head):
         refused = head.run("run", "tiny.yaml", "-s", "name=strict", "-s", "gates.log_loss.threshold=0.0001",
@@ -205,7 +207,7 @@ class TestOnACluster:
 
     def test_ctrl_c_detaches_and_the_job_goes_on(self, head):
         process = subprocess.Popen(
-            command("run", "tiny.yaml", "-s", "name=left", "--address", head.address), cwd=head.folder,
+            command("run", "tiny.yaml", "-s", "name=left", "--address", head.address), cwd=head.work,
             env=head.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         told = ""
@@ -224,7 +226,7 @@ class TestOnACluster:
     def test_a_stopped_job_is_resumed(self, head):
         long = ("-s", "name=stopped", "-s", "search.num_samples=500")
         process = subprocess.Popen(
-            command("tune", "tiny.yaml", *long, "--address", head.address), cwd=head.folder, env=head.environment,
+            command("tune", "tiny.yaml", *long, "--address", head.address), cwd=head.work, env=head.environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         job = run = None
@@ -242,7 +244,7 @@ class TestOnACluster:
 
     def test_the_scripts_do_what_the_commands_do(self, head):
         done = head.ray("job", "submit", "--working-dir", ".", "--", "python", "jobs/prepare.py", "--config",
-                        "tiny.yaml", "-s", "name=script", "-s", f"storage={head.folder}/distml-store")  # fmt: skip
+                        "tiny.yaml", "-s", "name=script", "-s", f"storage={head.work}/distml-store")  # fmt: skip
         assert "397 train rows" in done.stdout + done.stderr
 
     def test_a_model_is_served_by_a_job_until_it_is_taken_down(self, head):

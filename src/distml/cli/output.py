@@ -82,14 +82,18 @@ class Lines:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self.run_id: str | None = None
+        self._storage: str | None = None
 
     def run(self, run: str, storage: str) -> None:
-        self.run_id = run
-        say(f"{self._clock()}  run {run} in {storage}")
+        self.run_id, self._storage = run, storage
 
     def stage(self, name: str, note: str) -> None:
-        if note != "…":
-            say(f"{self._clock()}  {name:<9} {note}")
+        if note == "…":
+            return
+        if self._storage is not None:  # not before there is something to tell: a run that is refused leaves nothing
+            say(f"{self._clock()}  run {self.run_id} in {self._storage}")
+            self._storage = None
+        say(f"{self._clock()}  {name:<9} {note}")
 
     def trial(self, record: Any, best: float | None, num_done: int, num_samples: int) -> None:
         score = "–" if record.score is None else f"{record.score:.6g}"

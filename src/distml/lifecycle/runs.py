@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -109,15 +110,19 @@ class RunRecord:
 
     def stage(self, name: str, key: str, seconds: float) -> None:
         """Notes a finished stage: the hash of what it was made from, and its time."""
+        was_finished = self.value["stages"].get(name) == key  # before the run was cut off
         self.value["stages"][name] = key
-        self.value["seconds"][name] = round(seconds, 3)
+        if not was_finished:
+            self.value["seconds"][name] = round(seconds, 3)
         self.write()
 
 
 def list_runs(storage: Storage, name: str | None = None) -> list[dict[str, Any]]:
     """Records of all runs (of one model, by `name`), oldest first."""
-    keys = (f"runs/{run}/run.json" for run in storage.list("runs"))
-    records = [storage.read_json(key) for key in keys if storage.exists(key)]
+    records = []
+    for run in storage.list("runs"):
+        with suppress(NotFoundError):  # a folder without a record, or one that was removed meanwhile
+            records.append(storage.read_json(f"runs/{run}/run.json"))
     chosen = [record for record in records if name is None or record["name"] == name]
     return sorted(chosen, key=lambda record: record["started_at"])
 

@@ -106,6 +106,8 @@ class Replica:
                 self._load(wanted["version"], wanted["package"])
             except DistmlError as error:
                 self._tell(wanted["version"], str(error))
+            except Exception as error:  # noqa: BLE001 - whatever refuses a version, the next one is loaded
+                self._tell(wanted["version"], f"{type(error).__name__}: {error}")
 
     def _load(self, version: int, package: str) -> None:
         with self._storage.local_folder(package) as folder:
