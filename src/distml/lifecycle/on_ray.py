@@ -23,6 +23,7 @@ from typing import Any
 from distml.config import SearchConfig
 from distml.lifecycle import nodes
 from distml.lifecycle.capacity import trials_at_once
+from distml.lifecycle.reach import reaching
 from distml.serve import haproxy
 
 NAMESPACE = "distml"
@@ -75,8 +76,8 @@ def cluster(signals: Signals | None = None) -> Iterator[Path | None]:
 
     Yields the folder of a local cluster's private files, None for a cluster that is there without us.
     """
-    address = os.environ.get("RAY_ADDRESS", "")
-    if address and "://" not in address:
+    address = _named_address()
+    if address is not None:
         with _joined(address, signals):
             yield None
     else:
@@ -85,9 +86,26 @@ def cluster(signals: Signals | None = None) -> Iterator[Path | None]:
 
 
 @contextlib.contextmanager
+def named_cluster() -> Iterator[str | None]:
+    """This process as a driver of the cluster that RAY_ADDRESS names; yields its address, None where none is named."""
+    address = _named_address()
+    if address is None:
+        yield None
+        return
+    with _joined(address, None):
+        yield address
+
+
+def _named_address() -> str | None:
+    address = os.environ.get("RAY_ADDRESS", "")
+    return address if address and "://" not in address else None
+
+
+@contextlib.contextmanager
 def _joined(address: str, signals: Signals | None) -> Iterator[None]:
     """This process as a driver of a cluster that is there without it, and stays when it ends."""
-    _start_ray(address)
+    with reaching(address):
+        _start_ray(address)
     import ray
 
     if signals is not None:
