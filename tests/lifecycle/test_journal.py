@@ -52,7 +52,7 @@ class Told:
     """Implements `Reporter`: remembers."""
 
     def __init__(self):
-        self.stages, self.trials = [], []
+        self.stages, self.ends, self.counts = [], [], []
 
     def run(self, run, storage):
         pass
@@ -61,7 +61,10 @@ class Told:
         self.stages.append((name, note))
 
     def trial(self, record, best, num_done, num_samples):
-        self.trials.append((record.number, best, num_done, num_samples))
+        self.ends.append((record.number, best, num_done, num_samples))
+
+    def trials(self, num_running, num_done, num_samples):
+        self.counts.append((num_running, num_done, num_samples))
 
 
 def journal(tracker=None, metric=AUC, reporter=None):
@@ -133,7 +136,7 @@ def test_the_reporter_hears_of_each_end_and_the_best_so_far(metric, bests):
         written.on_start(candidate(end.number))
         written.on_end(end)
     written.close()
-    assert told.trials == [(i, best, i, 5) for i, best in enumerate(bests, start=1)]
+    assert told.ends == [(i, best, i, 5) for i, best in enumerate(bests, start=1)]
     assert told.stages == []
 
 
@@ -148,7 +151,7 @@ def test_after_an_error_nothing_more_is_written(num_answered):
     written.close()
     assert tracker.num_refused == 1
     assert isinstance(written.error, StorageError)
-    assert len(told.trials) == 2
+    assert len(told.ends) == 2
     assert [name for name, _ in told.stages] == ["tune"]
     assert told.stages[0][1].startswith("trials are no longer logged since: the tracking server answers")
 
@@ -234,4 +237,16 @@ def test_recalled_trials_count_and_are_not_reported_again():
     written.on_start(candidate(2))
     written.on_end(record(2, score=0.1))
     written.close()
-    assert told.trials == [(2, 0.7, 2, 5)]
+    assert told.ends == [(2, 0.7, 2, 5)]
+
+
+def test_the_reporter_hears_how_many_trials_run():
+    told = Told()
+    written, _ = journal(reporter=told)
+    written.on_recall(logged(1, 1, "finished"))
+    written.on_recall(logged(2, 1))
+    written.on_start(candidate(3))
+    written.on_end(record(2))
+    written.on_end(record(3))
+    written.close()
+    assert told.counts == [(0, 1, 5), (1, 1, 5), (2, 1, 5), (1, 2, 5), (0, 3, 5)]

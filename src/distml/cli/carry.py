@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,9 +45,9 @@ def carry_out(
         check_port(config)
     signals = Signals()
     signals.install()
-    reporter = Lines()
+    reporter = _reporter()
     try:
-        with _cluster(engine, live, signals) as state:
+        with contextlib.closing(reporter), _cluster(engine, live, signals) as state:
             outcome = work(_resources(config, engine, reporter, state))
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             serves = deploy and promoted
@@ -65,6 +66,15 @@ def carry_out(
         if reporter.run_id is not None:
             say(f"distml: interrupted; `distml resume {reporter.run_id} --storage {config.storage}` goes on with it")
         raise
+
+
+def _reporter() -> Lines:
+    """Lines, and on a terminal a bar below them."""
+    if not sys.stderr.isatty():
+        return Lines()
+    from distml.cli.progress import Bar
+
+    return Bar()
 
 
 @contextlib.contextmanager

@@ -91,20 +91,29 @@ class Lines:
         if note == "…":
             return
         if self._storage is not None:  # not before there is something to tell: a run that is refused leaves nothing
-            say(f"{self._clock()}  run {self.run_id} in {self._storage}")
+            self._tell(f"run {self.run_id} in {self._storage}")
             self._storage = None
-        say(f"{self._clock()}  {name:<9} {note}")
+        self._tell(f"{name:<9} {note}")
 
     def trial(self, record: Any, best: float | None, num_done: int, num_samples: int) -> None:
         score = "–" if record.score is None else f"{record.score:.6g}"
         reason = f": {record.reason}" if record.reason else ""
-        say(
-            f"{self._clock()}  trial {num_done}/{num_samples}: {record.number} {record.family} {record.state}, "
+        self._tell(
+            f"trial {num_done}/{num_samples}: {record.number} {record.family} {record.state}, "
             f"{score} after {record.num_epochs} epochs, best {'–' if best is None else format(best, '.6g')}{reason}"
         )
 
-    def _clock(self) -> str:
-        return f"{time.monotonic() - self._started:6.1f} s"
+    def trials(self, num_running: int, num_done: int, num_samples: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def _tell(self, text: str) -> None:
+        self._line(f"{time.monotonic() - self._started:6.1f} s  {text}")
+
+    def _line(self, text: str) -> None:
+        say(text)
 
 
 def moment(at: str) -> str:

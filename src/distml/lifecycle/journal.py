@@ -36,7 +36,13 @@ class Reporter(Protocol):
         """A stage began, ended or was reused."""
         ...
 
-    def trial(self, record: TrialRecord, best: float | None, num_done: int, num_samples: int) -> None: ...
+    def trial(self, record: TrialRecord, best: float | None, num_done: int, num_samples: int) -> None:
+        """A trial ended. best: the best score so far; num_done: trials that have ended."""
+        ...
+
+    def trials(self, num_running: int, num_done: int, num_samples: int) -> None:
+        """Another number of trials runs."""
+        ...
 
 
 class Silent:
@@ -49,6 +55,9 @@ class Silent:
         pass
 
     def trial(self, record: TrialRecord, best: float | None, num_done: int, num_samples: int) -> None:
+        pass
+
+    def trials(self, num_running: int, num_done: int, num_samples: int) -> None:
         pass
 
 
@@ -72,7 +81,7 @@ class Journal:
         self._known: dict[int, TrackedRun] = {}
         self._last_step: dict[int, int] = {}
         self._best: float | None = None
-        self._num_done = 0
+        self._num_done = self._num_running = 0
         self.error: Exception | None = None
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         if goes_on:
@@ -85,14 +94,19 @@ class Journal:
 
     def on_recall(self, trial: LoggedTrial) -> None:
         number, record = trial.candidate.number, trial.record
-        self.on_start(trial.candidate)
+        self._calls.put(lambda: self._start(trial.candidate))
         if trial.epochs:
             self.on_epochs(number, trial.epochs)
         if record is not None:
             self._count(record)
             self._calls.put(lambda: self._end(record))
+        else:
+            self._num_running += 1
+        self._reporter.trials(self._num_running, self._num_done, self._num_samples)
 
     def on_start(self, candidate: Candidate) -> None:
+        self._num_running += 1
+        self._reporter.trials(self._num_running, self._num_done, self._num_samples)
         self._calls.put(lambda: self._start(candidate))
 
     def on_epochs(self, number: int, epochs: list[EpochResult]) -> None:
@@ -101,7 +115,9 @@ class Journal:
         self._calls.put(lambda: self._log(number, points))
 
     def on_end(self, record: TrialRecord) -> None:
+        self._num_running -= 1
         self._count(record)
+        self._reporter.trials(self._num_running, self._num_done, self._num_samples)
         self._reporter.trial(record, self._best, self._num_done, self._num_samples)
         self._calls.put(lambda: self._end(record))
 
