@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distml.config import SearchConfig, ServeConfig
+from distml.config import RunConfig, SearchConfig, ServeConfig
 from distml.errors import ConfigError
+from distml.lifecycle.sizes import size
 
+_COPIES = 2  # of the features: as read by the driver, and sorted
 _UNITS = 10_000  # Ray counts resources in ten-thousandths
 
 
@@ -55,6 +57,21 @@ class Capacity:
         return self.nodes + self.may_join
 
 
+def check(capacity: Capacity, config: RunConfig) -> int:
+    """Trials at once. Raises `ConfigError` for trials, a device or replicas that the nodes can never have."""
+    at_once = trials_at_once(capacity, config.search)
+    check_replicas(capacity, config.serve)
+    has_gpu = capacity.grows_unknown or any(node.gpu for node in capacity.all)
+    if config.train.device == "cuda" and not has_gpu:
+        raise ConfigError(
+            "some node has a GPU, where fits are to run on one",
+            received="cuda, and no node has a GPU",
+            where="train.device",
+            remedy="leave train.device at auto, or add a node with a GPU",
+        )
+    return at_once
+
+
 def trials_at_once(capacity: Capacity, config: SearchConfig) -> int:
     """Trials that the cluster holds at once, or fewer if the config says so; at least 1.
 
@@ -89,6 +106,37 @@ def check_replicas(capacity: Capacity, config: ServeConfig) -> None:
         where="serve.autoscaling.min_replicas",
         remedy=f"ask for at most {fitting}, let each reserve less in serve.num_cpus, or add a node",
     )
+
+
+def tightness(capacity: Capacity, config: RunConfig) -> list[str]:
+    """What fits, but not yet or not all of it, in lines."""
+    told = []
+    wanted, serve = config.search.resources_per_trial, config.serve
+    if not num_fitting(capacity.nodes, wanted.cpu, wanted.gpu):
+        told.append("no node that is there now has room for a trial: the autoscaler must add one")
+    fitting, most = num_fitting(capacity.all, serve.num_cpus, 0), serve.autoscaling.max_replicas
+    if fitting < most and not capacity.grows_unknown:
+        told.append(f"{fitting} replicas fit the cluster, of the {most} that serve.autoscaling.max_replicas allows")
+    return told
+
+
+def memory_warnings(capacity: Capacity, num_bytes: int) -> list[str]:
+    """What features of this size, all recipes together, make scarce on the smallest node that trials run on."""
+    nodes = [node for node in capacity.all if node.cpu]
+    store = min((node.object_store for node in nodes if node.object_store), default=num_bytes)
+    memory = min((node.memory for node in nodes if node.memory), default=_COPIES * num_bytes)
+    told = []
+    if num_bytes > store:
+        told.append(
+            f"features of up to {size(num_bytes)} don't fit an object store of {size(store)}: "
+            "Ray writes the rest to disk, and trials read it from there"
+        )
+    if _COPIES * num_bytes > memory:
+        told.append(
+            f"reading the features takes up to {size(_COPIES * num_bytes)} in the process that starts the "
+            f"search, and a node has {size(memory)}: search fewer families, or use larger nodes"
+        )
+    return told
 
 
 def num_fitting(nodes: Sequence[Node], cpu: float, gpu: float) -> int:
