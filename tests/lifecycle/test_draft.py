@@ -165,7 +165,7 @@ CASES: dict[str, tuple[str, str | bytes, str]] = {
     "decimal commas": ("t.csv", table("a;b;y", lambda i: f"{i}-5;{noise(i)};{i % 2}").replace("-5", ",5"), "y"),
     "dates": (
         "t.csv",
-        table("at,day,a,y", lambda i: f"2024-01-{i % 28 + 1:02d} 10:00,{i % 28 + 1}/{i % 12 + 1}/24,{noise(i)},{i % 2}"),
+        table("at,day,a,y", lambda i: f"2024-01-{i % 28 + 1:02d} 10:00,{i % 28}/{i % 12}/24,{noise(i)},{i % 2}"),
         "y",
     ),
     "free text and names": (

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from distml.config import ModelConfig, SearchConfig, parse_config
+from distml.data.header import IS_NUMBER
 from distml.errors import ConfigError
 from distml.lifecycle.look import Remark
 from distml.lifecycle.look.remark import counted, shown
@@ -95,6 +96,8 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
     if proposal.left_out:
         files = "; ".join(f"{name} {reason}" for name, reason in list(proposal.left_out.items())[:8])
         said["data", "source", "uri"] = f"left out: {files}"
+    if target.task == "multiclass" and all(map(IS_NUMBER.fullmatch, target.counts)):
+        said["data", "task"] = "CHECK: of whole numbers; regression, where the distance between them counts"
     if target.why_positive:
         said["data", "positive"] = target.why_positive
     said |= {("data", "roles", "id", str(r.column)): r.text for r in columns.ids}
@@ -119,7 +122,10 @@ def _told_target(proposal: Proposal) -> str:
         low, quarter, middle, three, high = (f"{value:,.6g}" for value in target.quartiles)
         return f"{low} to {high}, median {middle}, half of the rows from {quarter} to {three}"
     total = sum(target.counts.values())
-    shares = [f"{shown(label)} {count / total:.1%}" for label, count in list(target.counts.items())[:6]]
+    shares = [
+        f"{label if IS_NUMBER.fullmatch(label) else shown(label)} {count / total:.1%}"
+        for label, count in list(target.counts.items())[:6]
+    ]
     return ", ".join(shares) + (f" and {len(target.counts) - 6} more classes" if len(target.counts) > 6 else "")
 
 

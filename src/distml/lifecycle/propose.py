@@ -22,7 +22,7 @@ from distml.hashing import row_hashes
 from distml.lifecycle.look import Remark, signs
 from distml.lifecycle.look.columns import Columns, look_at_columns
 from distml.lifecycle.look.leaks import Leaks, find_leaks
-from distml.lifecycle.look.remarks import remarks_on, share_of_copies
+from distml.lifecycle.look.remarks import MOSTLY, remarks_on, share_of_copies
 from distml.lifecycle.look.tables import Table, altered, data_of, tidied, tokens_of
 from distml.lifecycle.look.targets import Target, look_at_target, resolve_column
 from distml.lifecycle.look.tokens import Tokens, trimmed
@@ -31,7 +31,6 @@ from distml.summary import as_numbers
 
 HEAD_ROWS = 50_000  # the first rows, from which a run infers kinds
 _FEWEST = 4  # rows, of which validation and test get one each
-_MOSTLY = 0.5  # of the rows: copies that must be separate cases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +112,7 @@ def propose(uri: str, target: str, *, columns: Sequence[str] | None = None, test
     return Proposal(
         name=name_of(uri),
         data=_with_roles(typed.data, found, leaks),
-        clean=altered(typed.clean, duplicates="keep") if copies > _MOSTLY else typed.clean,
+        clean=altered(typed.clean, duplicates="keep") if copies > MOSTLY else typed.clean,
         num_rows=table.sample.num_rows,
         is_whole=table.sample.is_whole,
         target=typed.target,
@@ -225,9 +224,11 @@ def _refuse_few(typed: _Typed, uri: str) -> None:
 
 def _refuse_without(features: frozenset[str], columns: Columns, uri: str) -> None:
     if not features:
-        left_out = sorted(str(name) for name in columns.left_out)
+        time = () if columns.time is None else (columns.time,)
+        reasons = "; ".join(f"{remark.column} {remark.text}" for remark in (*columns.useless, *columns.ids, *time)[:4])
         raise DataError(
             "a table has at least one feature beside its target",
-            received=f"no use is seen for {', '.join(left_out[:8])}" if left_out else "the target alone",
+            received=reasons or "the target alone",
             where=uri,
+            remedy="bring more columns, or write numbers as 1.5 and dates as 2024-01-31",
         )

@@ -118,6 +118,13 @@ def test_a_few_rows_say_nothing(rng):
     assert look(target, copy=target, x=rng.normal(size=48)) == Leaks()
 
 
+def test_a_few_rows_of_a_class_say_nothing(rng):
+    target = np.where(np.arange(N) < 9, "yes", "no")
+    assert look(target, copy=target, **noise(rng)) == Leaks()
+    target = np.where(np.arange(N) < 10, "yes", "no")
+    assert names(look(target, copy=target, **noise(rng)).certain) == ["copy"]
+
+
 def test_columns_as_arrays():
     np.testing.assert_array_equal(as_array(pa.chunked_array([["b"], [None, "a", "b"]])), [0, -1, 1, 0])
     np.testing.assert_array_equal(as_array(pa.array([1.5, None])), [1.5, np.nan])

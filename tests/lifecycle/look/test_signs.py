@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
     ("values", "reason"),
     [
         (["a"] * 100, "has the value 'a' in every row"),
-        ([None] * 100, "has no value in every row"),
+        ([None] * 100, "has no value at all"),
         ([1.5] * 97 + [2.0, 2.0, 2.0], "has the value 1.5 in all rows but 3"),
         ([1.5] * 95 + [2.0] * 5, None),
         (["a"] * 9 + ["b"], None),  # a tenth of a small table

@@ -93,6 +93,9 @@ def test_what_nothing_can_be_learned_of_is_refused(values, dtype, rule):
     [
         ({"no": 10, "yes": 90}, "yes"),
         ({"0": 10, "1": 90}, "1"),
+        ({"-1": 10, "1": 90}, "1"),
+        ({"1": 90, "2": 10}, "2"),
+        ({"1": 10, "2": 90}, "1"),
         ({"false": 10, "true": 90}, "true"),
         ({"<=50K": 10, ">50K": 90}, ">50K"),
         ({"ham": 90, "spam": 10}, "spam"),

@@ -18,7 +18,7 @@ from distml.lifecycle.look.targets import Target
 from distml.schema import Schema
 from distml.summary import as_numbers
 
-_MIN_ROWS = 50  # below, a high score is luck
+_MIN_ROWS, _MIN_OTHERS = 50, 10  # rows, and of a second class: below, a high score is luck
 _MAX_SUMS = 3
 
 
@@ -39,7 +39,7 @@ def find_leaks(cleaned: Any, schema: Schema, target: Target, columns: Columns) -
     """Leaks among the features of a cleaned pyarrow table; `columns` says which are none."""
     values = whole(cleaned.column(target.name))
     present = values.is_valid().to_numpy(zero_copy_only=False)
-    if present.sum() < _MIN_ROWS:
+    if present.sum() < _MIN_ROWS or (target.counts and target.num_others < _MIN_OTHERS):
         return Leaks()
     wanted = target.encode(values.drop_null())
     every = {column.name: as_array(cleaned.column(column.name))[present] for column in schema.features}

@@ -19,9 +19,10 @@ from distml.schema import Schema
 from distml.summary import as_numbers
 
 MAX_MISSING = 0.95  # what `validate.max_missing` is unless told
+MOSTLY = 0.5  # of the rows: copies that must be separate cases
 _FEW_VALUES = 12
 _MANY_CATEGORIES = 1000
-_FEW_ROWS = 10  # of a class
+_FEW_ROWS = 10  # of a class, or of one of few values
 _ORDERED = 0.1  # skill of a row's place in the table
 
 
@@ -41,7 +42,7 @@ def remarks_on(
         yield from _order(sample, cleaned, target)
     yield from _of_target(cleaned, target)
     share = share_of_copies(sample.table)
-    if share:
+    if 0 < share <= MOSTLY:
         yield Remark(
             None,
             f"rows that repeat another one exactly: {round(share * sample.num_rows):,} ({share:.1%}). Each is kept "
@@ -49,7 +50,9 @@ def remarks_on(
             "clean: {duplicates: keep}",
         )
     for text, rows in tokens.doubtful.items():
-        yield _doubtful(text, rows)
+        among = {name: count for name, count in rows.items() if name in features}
+        if among:
+            yield _doubtful(text, among)
     for column in schema.features:
         if column.name in features:
             yield from _of_feature(column.name, column.kind, column.dtype, whole(cleaned.column(column.name)))
@@ -61,7 +64,7 @@ def _order(sample: Sample, cleaned: Any, target: Target) -> Iterator[Remark]:
     values = whole(cleaned.column(target.name))
     present = values.is_valid().to_numpy(zero_copy_only=False)
     position, wanted = sample.position[: len(present)][present], target.encode(values.drop_null())
-    if len(wanted) < 200 or score_columns({"": position}, wanted, target.task)[0].skill < _ORDERED:
+    if len(wanted) < 200 or score_columns({"": position}, wanted, target.task)[0].skill < _beyond_chance(target):
         return
     tenth = np.minimum((np.argsort(np.argsort(position)) * 10) // len(position), 9)
     if target.task == "multiclass":
@@ -69,7 +72,7 @@ def _order(sample: Sample, cleaned: Any, target: Target) -> Iterator[Remark]:
     elif target.task == "binary":
         code = list(target.counts).index(_label(target))
         told = f"share of {shown(_label(target))} by tenth: " + " ".join(
-            f"{(wanted[tenth == k] == code).mean():.2f}" for k in range(10)
+            f"{(wanted[tenth == k] == code).mean():.2g}" for k in range(10)
         )
     else:
         told = "mean by tenth: " + " ".join(f"{wanted[tenth == k].mean():.4g}" for k in range(10))
@@ -78,6 +81,11 @@ def _order(sample: Sample, cleaned: Any, target: Target) -> Iterator[Remark]:
         f"the target changes along the table ({told}). Where its order is that of time, a split by chance shows the "
         "model its future, and scores come out too high",
     )
+
+
+def _beyond_chance(target: Target) -> float:
+    """A skill that a row's place reaches by chance hardly ever: three standard errors of 2 AUC - 1 and more."""
+    return max(_ORDERED, 0.0 if not target.counts else 6 / np.sqrt(12 * target.num_others))
 
 
 def _label(target: Target) -> str:
@@ -171,7 +179,7 @@ def _few_values(cleaned: Any, schema: Schema, features: frozenset[str]) -> Itera
     for column in schema.features:
         if column.name in features and column.kind == "numeric" and column.dtype == "integer":
             distinct = len(whole(cleaned.column(column.name)).drop_null().unique())
-            if 3 <= distinct <= _FEW_VALUES:
+            if 3 <= distinct <= min(_FEW_VALUES, cleaned.num_rows // _FEW_ROWS):
                 found[column.name] = distinct
     if found:
         yield Remark(

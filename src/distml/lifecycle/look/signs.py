@@ -39,7 +39,7 @@ def why_constant(values: Any) -> str | None:
     value = counts.field("values")[top].as_py()
     told = "no value" if value is None else f"the value {shown(value)}"
     if rows[top] == num_rows:
-        return f"has {told} in every row"
+        return "has no value at all" if value is None else f"has {told} in every row"
     others = num_rows - int(rows[top])
     return f"has {told} in all rows but {others}" if num_rows >= 100 and others < _FEW else None
 

@@ -17,7 +17,8 @@ from distml.errors import DataError, did_you_mean
 from distml.schema import Dtype
 
 MAX_CLASSES = 20  # of whole numbers; more are quantities
-_YES = frozenset(("yes", "y", "true", "t", "1", "1.0", "positive", "pos", "+", "+1", "up", "won", "success"))
+_YES = frozenset(("yes", "y", "true", "t", "positive", "pos", "+", "+1", "up", "won", "success"))
+_ONE, _NONE = frozenset(("1", "1.0")), frozenset(("0", "0.0", "-1", "-1.0"))
 _NO = re.compile(r"(?i)^(?:never|not|non|no|un)[\s_-]*")
 
 
@@ -38,6 +39,11 @@ class Target:
     respelt: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()  # a test table's labels that the rows looked at don't have
     num_missing: int = 0
+
+    @property
+    def num_others(self) -> int:
+        """Rows of the second most frequent class: what can be told from the first, it is told by these."""
+        return list(self.counts.values())[1]
 
     def encode(self, values: Any) -> np.ndarray:
         """A cleaned pyarrow array without nulls as codes in the order of `counts`, int64 [n], or as float64 [n]."""
@@ -190,7 +196,8 @@ def positive_class(counts: Mapping[str, int]) -> tuple[str, str]:
     """
     labels = sorted(counts)
     for label, other in (labels, labels[::-1]):
-        if label.lower() in _YES and other.lower() not in _YES:
+        says_yes = label.lower() in _YES and other.lower() not in _YES
+        if says_yes or (label in _ONE and other in _NONE):
             return label, "the label says so"
         if label.startswith(">") and other.startswith("<"):
             return label, "the higher of two ranges"
