@@ -41,7 +41,7 @@ def test_a_config_is_written_and_runs(folder: Path) -> None:
 
 def test_the_findings_as_one_document(folder: Path) -> None:
     found = document(distml("init", "Sales 2024.csv", "--target", "4", "--out", "sub/x.yaml", "--json", cwd=folder))
-    assert found["config"] == "sub/x.yaml"
+    assert (found["config"], found["name"]) == ("sub/x.yaml", "x")
     assert (found["task"], found["target"], found["positive"], found["rows"]) == ("binary", "bought", "yes", 300)
     assert found["missing"] == {"?": {"color": 34}}
     assert [item["column"] for item in found["suspected_ids"]] == ["row"]

@@ -175,7 +175,8 @@ CASES: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "a header with blanks and repeats": ("t.csv", table(",a,a,y", lambda i: f"{i},{noise(i)},{noise(i)},{i % 2}"), "y"),
     "rare classes": ("t.csv", table("a,y", lambda i: f"{noise(i)},{'rare' if i in (1, 2) else 'ab'[i % 2]}"), "y"),
-    "mostly copies": ("t.csv", table("a,b,y", lambda i: f"{'ab'[i % 2]},{'xyz'[i % 3]},{int(i % 7 > 0)}"), "y"),
+    "mostly copies": ("t.csv", table("a,b,y", lambda i: f"{i % 40},{'xyz'[i % 3]},{int(i % 7 > 0)}", 3000), "y"),
+    "copies of a few rows": ("t.csv", table("a,b,y", lambda i: f"{'ab'[i % 2]},{'xyz'[i % 3]},{int(i % 7 > 0)}"), "y"),
     "a copy of the target and nothing else": (
         "t.csv",
         table("a,y", lambda i: f"{10 * (i % 2) + RNG.normal():.3f},{i % 2}"),

@@ -29,6 +29,8 @@ def init(
 ) -> None:
     """Looks at a table and writes a commented run config: task, roles, kinds, missing tokens, suspected leaks."""
     begin(json)
+    from dataclasses import replace
+
     from distml.config import parse_config
     from distml.lifecycle.draft import draft
     from distml.lifecycle.propose import name_of, propose
@@ -38,7 +40,8 @@ def init(
     path = out or Path(f"{name_of(table)}.yaml")
     _refuse_overwriting(path, force)
     names = None if columns is None else [name.strip() for name in columns.split(",")]
-    proposal = propose(table, target, columns=names, test=test)
+    # Named as its file, so that the configs of two targets of one table are two models.
+    proposal = replace(propose(table, target, columns=names, test=test), name=name_of(path.name))
     text = draft(proposal, str(path))
     check_config(parse_config(text, where=str(path)))  # nothing is written that a run would refuse at once
     Storage(path.parent).write_bytes(path.name, text.encode())

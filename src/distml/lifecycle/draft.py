@@ -228,7 +228,8 @@ def scalar(value: Any) -> str:
     ('age', '"yes"', '"1e5"', 'null', 'true', '">50K"')
     """
     if not isinstance(value, str):
-        return json.dumps(value)
+        text = json.dumps(value)
+        return text if "." in text else text.replace("e-", ".0e-").replace("e+", ".0e+")  # 1e-05 is a text in YAML 1.1
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     quoted = json.dumps(value, ensure_ascii=False)  # whose escapes are YAML's too, but those of rare characters

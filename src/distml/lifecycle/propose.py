@@ -22,7 +22,7 @@ from distml.hashing import row_hashes
 from distml.lifecycle.look import Remark, signs
 from distml.lifecycle.look.columns import Columns, look_at_columns
 from distml.lifecycle.look.leaks import Leaks, find_leaks
-from distml.lifecycle.look.remarks import MOSTLY, remarks_on, share_of_copies
+from distml.lifecycle.look.remarks import are_cases, remarks_on
 from distml.lifecycle.look.tables import Table, altered, data_of, tidied, tokens_of
 from distml.lifecycle.look.targets import Target, look_at_target, resolve_column
 from distml.lifecycle.look.tokens import Tokens, trimmed
@@ -108,11 +108,10 @@ def propose(uri: str, target: str, *, columns: Sequence[str] | None = None, test
     features = frozenset(c.name for c in typed.schema.features) - found.left_out - set(leaks.columns)
     _refuse_without(features, found, uri)
     remarks = remarks_on(table.sample, typed.cleaned, typed.schema, features, typed.target, typed.tokens)
-    copies = share_of_copies(table.sample.table)
     return Proposal(
         name=name_of(uri),
         data=_with_roles(typed.data, found, leaks),
-        clean=altered(typed.clean, duplicates="keep") if copies > MOSTLY else typed.clean,
+        clean=altered(typed.clean, duplicates="keep") if are_cases(table.sample.table) else typed.clean,
         num_rows=table.sample.num_rows,
         is_whole=table.sample.is_whole,
         target=typed.target,

@@ -6,7 +6,7 @@ import pytest
 
 from distml.data.sample import Sample
 from distml.lifecycle.look.remark import Remark, counted, shown
-from distml.lifecycle.look.remarks import remarks_on, share_of_copies
+from distml.lifecycle.look.remarks import are_cases, num_copies, remarks_on
 from distml.lifecycle.look.targets import Target, look_at_target
 from distml.lifecycle.look.tokens import Tokens
 from tables import cleaner_of
@@ -112,11 +112,17 @@ def test_lines_of_another_width():
 
 
 def test_copies():
-    table = pa.table({"id": [1, 1, 1, 2], "x": ["a", "a", "a", "a"]})
-    assert share_of_copies(table) == 0.5
+    assert num_copies(pa.table({"id": [1, 1, 1, 2], "x": ["a", "a", "a", "a"]})) == 2
     (remark,) = look(["no", "no", *CLASSES[2:]], row=[0, 0, *range(2, N)], is_numbered=False)
     assert remark.text.startswith("rows that repeat another one exactly: 1 (0.1%).")
     assert remark.change == "clean: {duplicates: keep}"
+
+
+@pytest.mark.parametrize(
+    ("distinct", "times", "are"), [(100, 2, True), (100, 1, False), (99, 2, False), (200, 3, True)]
+)
+def test_copies_that_must_be_cases(distinct, times, are):
+    assert are_cases(pa.table({"x": list(range(distinct)) * times})) is are
 
 
 def test_values_are_shown_on_one_line():

@@ -160,6 +160,7 @@ def test_labels_of_a_test_table_that_the_source_lacks():
         (pa.array(["0.0", "1.0", "1.0"]), "number", {"1.0": 2, "0.0": 1}, "1.0"),
         (pa.array([True, False, True]), "boolean", {"true": 2, "false": 1}, True),
         (pa.array(["TRUE", "False", "true"]), "boolean", {"true": 2, "false": 1}, True),
+        (pa.array(["True", "999", "True"]), "string", {"True": 2, "999": 1}, "True"),
         (pa.array(["a", "b", "a"]).dictionary_encode(), "string", {"a": 2, "b": 1}, "b"),
     ],
 )

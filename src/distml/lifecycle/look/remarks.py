@@ -19,16 +19,22 @@ from distml.schema import Schema
 from distml.summary import as_numbers
 
 MAX_MISSING = 0.95  # what `validate.max_missing` is unless told
-MOSTLY = 0.5  # of the rows: copies that must be separate cases
+_MOSTLY, _MANY_ROWS = 0.5, 100
 _FEW_VALUES = 12
 _MANY_CATEGORIES = 1000
 _FEW_ROWS = 10  # of a class, or of one of few values
 _ORDERED = 0.1  # skill of a row's place in the table
 
 
-def share_of_copies(table: Any) -> float:
-    """The share of a pyarrow table's rows that repeat an earlier one."""
-    return 1 - len(np.unique(row_hashes(table))) / table.num_rows
+def are_cases(table: Any) -> bool:
+    """Whether equal rows of a pyarrow table must be separate cases: most rows repeat one of many others."""
+    distinct = len(np.unique(row_hashes(table)))
+    return distinct >= _MANY_ROWS and distinct <= _MOSTLY * table.num_rows
+
+
+def num_copies(table: Any) -> int:
+    """Rows of a pyarrow table that repeat an earlier one."""
+    return int(table.num_rows - len(np.unique(row_hashes(table))))
 
 
 def remarks_on(
@@ -41,11 +47,11 @@ def remarks_on(
     if not np.array_equal(sample.position, np.zeros(sample.num_rows)):
         yield from _order(sample, cleaned, target)
     yield from _of_target(cleaned, target)
-    share = share_of_copies(sample.table)
-    if 0 < share <= MOSTLY:
+    copies = num_copies(sample.table)
+    if copies and not are_cases(sample.table):
         yield Remark(
             None,
-            f"rows that repeat another one exactly: {round(share * sample.num_rows):,} ({share:.1%}). Each is kept "
+            f"rows that repeat another one exactly: {copies:,} ({copies / sample.num_rows:.1%}). Each is kept "
             "once; where equal rows are separate cases, keep them all",
             "clean: {duplicates: keep}",
         )

@@ -61,7 +61,7 @@ def look_at_target(name: str, values: Any, dtype: Dtype, in_test: Any | None, *,
 
     Raises `DataError` as `find_task` does, and for a test table with classes that the whole source doesn't have.
     """
-    counts = _counts(values)
+    counts = _counts(values, dtype)
     respelt = same_spelling(counts) if dtype == "string" else {}
     task = find_task(_written(values, respelt), dtype, name)
     num_missing = int(values.null_count)
@@ -72,7 +72,7 @@ def look_at_target(name: str, values: Any, dtype: Dtype, in_test: Any | None, *,
     counts = _merged(counts, respelt)
     unknown: tuple[str, ...] = ()
     if in_test is not None:
-        labels = _counts(in_test)
+        labels = _counts(in_test, dtype)
         respelt = {**respelt, **respelt_as(labels, counts)} if dtype == "string" else respelt
         unknown = tuple(label for label in labels if respelt.get(label, label) not in counts)
         _refuse_unknown(unknown, counts, name, is_whole=is_whole)
@@ -83,7 +83,7 @@ def look_at_target(name: str, values: Any, dtype: Dtype, in_test: Any | None, *,
     )  # fmt: skip
 
 
-def _counts(values: Any) -> dict[str, int]:
+def _counts(values: Any, dtype: Dtype) -> dict[str, int]:
     """Rows of each value as cleaning writes a category, the most frequent first."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -92,8 +92,9 @@ def _counts(values: Any) -> dict[str, int]:
         values = values.cast(values.type.value_type)
     found: Counter[str] = Counter()
     for item in pc.value_counts(values.drop_null()).to_pylist():
-        text = as_text(item["values"]) if isinstance(item["values"], (bool, int, float, str)) else str(item["values"])
-        found[text.lower() if text.lower() in ("true", "false") else text] += item["counts"]
+        value = item["values"]
+        text = as_text(value) if isinstance(value, (bool, int, float, str)) else str(value)
+        found[text.lower() if dtype == "boolean" else text] += item["counts"]
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
