@@ -33,7 +33,6 @@ class Sample:
     is_whole: bool
     encoding: str = "utf-8"  # of text
     ragged: tuple[str, ...] = ()
-    num_comments: int = 0
 
     @property
     def num_rows(self) -> int:
@@ -48,7 +47,6 @@ class _Pieces:
     positions: list[np.ndarray] = field(default_factory=list)
     encoding: str = "utf-8"
     ragged: list[str] = field(default_factory=list)
-    num_comments: int = 0
     is_whole: bool = True
 
     def add(self, table: Any, start: float, end: float) -> None:
@@ -71,7 +69,6 @@ class _Pieces:
             is_whole=is_whole,
             encoding=self.encoding,
             ragged=tuple(self.ragged),
-            num_comments=self.num_comments,
         )
 
 
@@ -136,8 +133,7 @@ def _parse(content: bytes, file: File, found: Survey, pieces: _Pieces) -> Any:
     encoding = "utf-8" if is_wide(file) else pieces.encoding
     if source.comment:
         pattern = rb"^(?:\xef\xbb\xbf)?" + re.escape(source.comment.encode(encoding)) + rb".*\n?"
-        content, count = re.subn(pattern, b"", content, flags=re.MULTILINE)
-        pieces.num_comments += count
+        content = re.sub(pattern, b"", content, flags=re.MULTILINE)
 
     def note(row: Any) -> str:
         pieces.ragged.append(row.text)

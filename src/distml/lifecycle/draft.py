@@ -90,7 +90,7 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
     if not proposal.is_named and data.source.columns:
         said["data", "source", "columns"] = "CHECK: made up where the file names none; give better names, in this order"
     if data.source.comment:
-        said["data", "source", "comment"] = f"{proposal.num_comments:,} such lines among those looked at"
+        said["data", "source", "comment"] = "lines that begin so are left out"
     tokens = proposal.tokens.missing.values()
     said["data", "source", "missing"] = "; ".join(counted(rows) for rows in tokens)
     if proposal.left_out:

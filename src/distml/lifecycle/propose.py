@@ -50,7 +50,6 @@ class Proposal:
     remarks: tuple[Remark, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)  # files
     is_named: bool = True  # whether the files name their columns
-    num_comments: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: what was found, without how a config writes it."""
@@ -122,7 +121,6 @@ def propose(uri: str, target: str, *, columns: Sequence[str] | None = None, test
         remarks=tuple(remarks),
         left_out=table.found.left_out,
         is_named=table.found.is_named,
-        num_comments=table.sample.num_comments,
     )
 
 
