@@ -1,4 +1,4 @@
-"""Commands that look before anything is run: validate."""
+"""Commands that look before anything is run: validate, plan."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import typer
 
 from distml.cli.options import Config, Json, Overrides
 from distml.cli.output import begin, result, table
+from distml.cli.plan import plan
 
 
 def register(app: typer.Typer) -> None:
     app.command()(validate)
+    app.command()(plan)
 
 
 def validate(config: Config, overrides: Overrides = [], json: Json = False) -> None:  # noqa: B006
