@@ -250,3 +250,19 @@ def test_the_reporter_hears_how_many_trials_run():
     written.on_end(record(3))
     written.close()
     assert told.counts == [(0, 1, 5), (1, 1, 5), (2, 1, 5), (1, 2, 5), (0, 3, 5)]
+
+
+def test_scores_are_told_in_the_targets_unit():
+    told, tracker = Told(), MemoryTracker()
+    written = Journal(
+        tracker, "parent", METRICS["rmse"], told, 5, in_units=lambda score: None if score is None else 1000 * score
+    )
+    written.on_start(candidate())
+    written.on_epochs(1, [epoch(1, loss=0.5, score=0.25)])
+    written.on_end(record(score=0.25))
+    written.on_start(candidate(2))
+    written.on_end(record(2, "failed", None))
+    written.close()
+    points = {point.metric: point.value for point in tracker.runs["run-0"].points}
+    assert points == {"train_loss": 0.5, "validation_rmse": 250.0}
+    assert told.ends == [(1, 250.0, 1, 5), (2, 250.0, 2, 5)]

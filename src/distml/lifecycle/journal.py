@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from distml.metrics import Metric
@@ -66,17 +67,27 @@ class Journal:
 
     The tracker has one writer and the search never waits for it. An error of the tracker ends the writing, is kept
     as `error` and told at `close`; the search goes on. With `goes_on` the parent has runs of trials already, of a
-    search that was cut off: they are gone on with, and what they have is not written again.
+    search that was cut off: they are gone on with, and what they have is not written again. in_units: turns a trial's
+    score into what people read, in the target's own unit.
     """
 
     def __init__(
-        self, tracker: Tracker, parent: str, metric: Metric, reporter: Reporter, num_samples: int, goes_on: bool = False
+        self,
+        tracker: Tracker,
+        parent: str,
+        metric: Metric,
+        reporter: Reporter,
+        num_samples: int,
+        *,
+        goes_on: bool = False,
+        in_units: Callable[[float | None], float | None] = lambda score: score,
     ) -> None:
         self._tracker = tracker
         self._parent = parent
         self._metric = metric
         self._reporter = reporter
         self._num_samples = num_samples
+        self._in_units = in_units
         self._runs: dict[int, str] = {}
         self._known: dict[int, TrackedRun] = {}
         self._last_step: dict[int, int] = {}
@@ -118,7 +129,8 @@ class Journal:
         self._num_running -= 1
         self._count(record)
         self._reporter.trials(self._num_running, self._num_done, self._num_samples)
-        self._reporter.trial(record, self._best, self._num_done, self._num_samples)
+        shown = replace(record, score=self._in_units(record.score))
+        self._reporter.trial(shown, self._in_units(self._best), self._num_done, self._num_samples)
         self._calls.put(lambda: self._end(record))
 
     def _count(self, record: TrialRecord) -> None:
@@ -187,6 +199,6 @@ class Journal:
     def _points(self, epoch: EpochResult, now: int) -> list[Point]:
         values: dict[str, Any] = {
             "train_loss": epoch.train_loss,
-            f"validation_{self._metric.name}": epoch.score,
+            f"validation_{self._metric.name}": self._in_units(epoch.score),
         }
         return [Point(name, value, epoch.epoch, now) for name, value in values.items() if value is not None]

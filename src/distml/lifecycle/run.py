@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -221,7 +222,10 @@ def _tune(
 ) -> Searched:
     metric = metric_for(config.search.metric, prepared.target.task)
     parent, num_samples = record.value["tracking_run"], config.search.num_samples
-    journal = Journal(tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on)
+    journal = Journal(
+        tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on,
+        in_units=partial(in_units, metric, prepared.target),
+    )  # fmt: skip
     try:
         return search(
             config, prepared, storage, journal, max_concurrent=resources.max_concurrent, scratch=resources.scratch,
