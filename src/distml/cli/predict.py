@@ -68,10 +68,10 @@ def predict(
 
 @contextlib.contextmanager
 def _started(engine: str, job: ScoringJob) -> Iterator[Engine]:
-    """The engine of that name, on a cluster of its own where it needs one."""
+    """The engine of that name, with the cluster that it needs."""
     from distml.data import LocalEngine
     from distml.errors import ConfigError
-    from distml.lifecycle.on_ray import Signals, local_cluster
+    from distml.lifecycle.on_ray import Signals, cluster
 
     if engine not in ("auto", "local", "ray"):
         raise ConfigError("an engine is auto, local or ray", received=engine, where="--engine")
@@ -80,7 +80,7 @@ def _started(engine: str, job: ScoringJob) -> Iterator[Engine]:
     if engine == "local" or (engine == "auto" and not job.is_large):
         yield LocalEngine()
         return
-    with local_cluster(signals):  # which says in the environment what Ray reads when it is imported
+    with cluster(signals):  # which says in the environment what Ray reads when it is imported
         from distml.data.on_ray import RayEngine
 
         yield RayEngine()
