@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
-from distml.cli.output import begin, result, table
+from distml.cli.output import begin, result, say, table
 
 if TYPE_CHECKING:
     from distml.lifecycle.retention import Collection
@@ -24,19 +24,28 @@ def gc(
     storage: StorageOption = DEFAULT_STORAGE,
     json: Json = False,
 ) -> None:
-    """Deletes old runs, versions and stages that nothing kept needs; never what a champion or a service needs."""
+    """Deletes old runs, versions and stages that nothing kept needs; never what a champion or a service needs.
+
+    Closes in the tracker what runs left open whose process is gone.
+    """
     begin(json)
     from distml.lifecycle.claims import Retention
+    from distml.lifecycle.reap import lost_runs, reap
     from distml.lifecycle.retention import collect, plan
     from distml.lifecycle.versions import this_user
     from distml.storage import Storage
 
     home = Storage(storage)
     retention = Retention(runs=keep_runs, versions=keep_versions)
+    lost = lost_runs(home)
+    for note in [] if dry_run else [reap(home, run) for run in lost]:
+        if note is not None:
+            say(f"distml: {note}")
     gone = plan(home, retention)
     if not dry_run:
         gone = collect(home, gone, retention, by=f"gc ({this_user()})")
-    result({"dry_run": dry_run, **gone.to_dict()}, _text(gone, dry_run))
+    told = f"\n{len(lost)} runs whose process is gone: {', '.join(lost)}" if lost else ""
+    result({"dry_run": dry_run, "lost_runs": lost, **gone.to_dict()}, _text(gone, dry_run) + told)
 
 
 def _text(gone: Collection, dry_run: bool) -> str:
