@@ -155,6 +155,23 @@ def test_nothing_of_a_regression_is_a_probability(tmp_path):
     assert read(tmp_path / "out.parquet").column_names == ["x", "y", "prediction"]
 
 
+@pytest.mark.parametrize(
+    ("out", "wanted"),
+    [("out.parquet", ["out.parquet", "out.parquet.quarantine.csv"]), ("out/", ["out"])],
+)
+def test_an_object_store_may_hold_the_predictions(shop, tmp_path, out, wanted):
+    (tmp_path / "in.csv").write_text("price,pages,shelf\n1,1,a\n-1,1,a\n2,1,b\n")
+    job = plan_scoring(shop[0], shop[1], SourceConfig(uri=f"{tmp_path}/in.csv"), f"mock:///bucket/{out}")
+    scored = job.run(LocalEngine())
+    home = job.destination.home
+    assert (scored.out, scored.num_rows, scored.num_quarantined) == (f"mock:///bucket/{out}", 2, 1)
+    assert home.list(hidden=True) == wanted
+    key = "out/part-00000.parquet" if out == "out/" else out
+    with home.open_input(key) as stream:
+        assert pq.read_table(stream).column("price").to_pylist() == ["1", "2"]
+    assert home.exists(scored.quarantine.removeprefix("mock:///bucket/"))
+
+
 # Rows set aside
 
 
