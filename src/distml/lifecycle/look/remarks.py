@@ -81,7 +81,7 @@ def _order(sample: Sample, cleaned: Any, target: Target) -> Iterator[Remark]:
             f"{(wanted[tenth == k] == code).mean():.2g}" for k in range(10)
         )
     else:
-        told = "mean by tenth: " + " ".join(f"{wanted[tenth == k].mean():.4g}" for k in range(10))
+        told = "mean by tenth: " + " ".join(f"{float(f'{wanted[tenth == k].mean():.4g}'):,.10g}" for k in range(10))
     yield Remark(
         target.name,
         f"the target changes along the table ({told}). Where its order is that of time, a split by chance shows the "
