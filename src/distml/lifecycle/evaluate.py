@@ -138,6 +138,13 @@ def _compare(prepared: Prepared, trained: Trained, storage: Storage, champion: V
         challenger = Predictor.load(folder)
     with storage.local_folder(champion.package) as folder:
         reigning = Predictor.load(folder)
+    if reigning.package.task != challenger.package.task:
+        raise DataError(
+            "champion and challenger have the same task",
+            received=f"{challenger.package.task}, the champion is for {reigning.package.task}",
+            where=f"champion {champion.label}",
+            remedy="give a model of another task another name",
+        )
     unseen = _unseen(reigning.package, prepared, table, rows)
     table = table.filter(unseen)
     own = evaluate(challenger, table)
