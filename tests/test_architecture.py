@@ -21,7 +21,7 @@ FLOORS = [
     {"clean", "summary"},
     {"target"},
     {"data", "features", "models", "tracking"},
-    {"training", "postprocess", "records"},
+    {"training", "postprocess", "records", "proposal"},
     {"package", "window"},
     {"predictor", "registry"},
     {"tune", "evaluation", "monitor", "serve"},

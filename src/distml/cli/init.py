@@ -11,7 +11,7 @@ from distml.cli.options import Json
 from distml.cli.output import begin, result
 
 if TYPE_CHECKING:
-    from distml.lifecycle.propose import Proposal
+    from distml.proposal.propose import Proposal
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +32,8 @@ def init(
     from dataclasses import replace
 
     from distml.config import parse_config
-    from distml.lifecycle.draft import draft
-    from distml.lifecycle.propose import name_of, propose
+    from distml.proposal.draft import draft
+    from distml.proposal.propose import name_of, propose
     from distml.lifecycle.run import check_config
     from distml.storage import Storage
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from distml.errors import DataError
-from distml.lifecycle.look.targets import (
+from distml.proposal.targets import (
     Target,
     find_task,
     look_at_target,

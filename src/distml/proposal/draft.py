@@ -11,9 +11,9 @@ from typing import Any
 from distml.config import ModelConfig, SearchConfig, parse_config
 from distml.data.header import IS_NUMBER
 from distml.errors import ConfigError
-from distml.lifecycle.look import Remark
-from distml.lifecycle.look.remark import counted, shown
-from distml.lifecycle.propose import Proposal
+from distml.proposal import Remark
+from distml.proposal.remark import counted, shown
+from distml.proposal.propose import Proposal
 from distml.metrics import metric_for
 
 WIDTH = 110

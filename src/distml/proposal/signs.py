@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from distml.lifecycle.look.remark import shown
-from distml.lifecycle.look.tokens import numbers_mask
+from distml.proposal.remark import shown
+from distml.proposal.tokens import numbers_mask
 
 _ID_NAME = re.compile(
     r"(?i:(?:^|[_\W])(?:id|uuid|guid|key|index|number|no|nr)$|^(?:id|uuid|guid)(?:$|[_\W]))|[a-z](?:ID|Id)$"

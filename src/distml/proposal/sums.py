@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distml.lifecycle.look.scores import drawn
+from distml.proposal.scores import drawn
 
 _NUM_ROWS = 4_000
 _MAX_TERMS = 40

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from distml.lifecycle.look.columns import Columns, look_at_columns
-from distml.lifecycle.look.leaks import Leaks, as_array, find_leaks
-from distml.lifecycle.look.remark import Remark
-from distml.lifecycle.look.targets import Target, look_at_target
+from distml.proposal.columns import Columns, look_at_columns
+from distml.proposal.leaks import Leaks, as_array, find_leaks
+from distml.proposal.remark import Remark
+from distml.proposal.targets import Target, look_at_target
 from tables import cleaner_of
 
 N = 1000

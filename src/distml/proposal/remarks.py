@@ -10,11 +10,11 @@ import numpy as np
 from distml.clean.convert import whole
 from distml.data.sample import Sample
 from distml.hashing import row_hashes
-from distml.lifecycle.look import signs
-from distml.lifecycle.look.remark import Remark, counted, shown
-from distml.lifecycle.look.scores import score_columns
-from distml.lifecycle.look.targets import Target, same_spelling
-from distml.lifecycle.look.tokens import Tokens
+from distml.proposal import signs
+from distml.proposal.remark import Remark, counted, shown
+from distml.proposal.scores import score_columns
+from distml.proposal.targets import Target, same_spelling
+from distml.proposal.tokens import Tokens
 from distml.schema import Schema
 from distml.summary import as_numbers
 
