@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from distml.config import parse_config
 from distml.data import LocalEngine
 from distml.errors import ConfigError
-from distml.proposal.draft import WIDTH, draft, flow, render, scalar
 from distml.lifecycle.prepare import prepare
-from distml.proposal.propose import propose
 from distml.lifecycle.run import check_choices, check_config
+from distml.proposal.draft import WIDTH, draft, flow, render, scalar
+from distml.proposal.propose import propose
 from distml.storage import Storage
 
 N = 400
