@@ -1,4 +1,4 @@
-"""Commands that look before anything is run: validate, plan."""
+"""Commands that look before anything is run: validate, plan, doctor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from distml.cli.doctor import doctor
 from distml.cli.options import Config, Json, Overrides
 from distml.cli.output import begin, result, table
 from distml.cli.plan import plan
@@ -14,6 +15,7 @@ from distml.cli.plan import plan
 def register(app: typer.Typer) -> None:
     app.command()(validate)
     app.command()(plan)
+    app.command()(doctor)
 
 
 def validate(config: Config, overrides: Overrides = [], json: Json = False) -> None:  # noqa: B006

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distml.config import RunConfig
+from distml.lifecycle import sizes
 
 LIMIT_BYTES = 100 * 1024**2  # ray: DASHBOARD_CLIENT_MAX_SIZE
 _ALWAYS = (".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "*.egg-info", "*.pyc")
@@ -40,18 +41,10 @@ class Size:
         return self.num_bytes < LIMIT_BYTES
 
     def in_words(self) -> str:
-        return f"{'' if self.is_complete else 'over '}{megabytes(self.num_bytes)} in {self.num_files:,} files"
+        return f"{'' if self.is_complete else 'over '}{sizes.size(self.num_bytes)} in {self.num_files:,} files"
 
     def largest_in_words(self) -> str:
-        return ", ".join(f"{path} {megabytes(num_bytes)}" for path, num_bytes in self.largest)
-
-
-def megabytes(num_bytes: int) -> str:
-    """
-    >>> megabytes(1_500_000), megabytes(100 * 1024**2)
-    ('1.4 MiB', '100.0 MiB')
-    """
-    return f"{num_bytes / 1024**2:,.1f} MiB"
+        return ", ".join(f"{path} {sizes.size(num_bytes)}" for path, num_bytes in self.largest)
 
 
 def excludes(root: str | Path, own: Sequence[str] = ()) -> list[str]:
