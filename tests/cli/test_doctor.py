@@ -20,7 +20,7 @@ def test_a_sound_machine_is_told_of_and_left_as_it_was(tmp_path):
     machine = {"python", "packages", "haproxy", "gpu", "shared memory", "memory", "disk for Ray", "disk for storage"}
     assert machine < set(told)
     assert set(told) - machine == {
-        "storage", "endpoint's port", "dashboard's port", "authentication", "token", "tracking", "working directory",
+        "storage", "endpoint's port", "head's ports", "authentication", "token", "tracking", "working directory",
     }  # fmt: skip
     assert [told[name]["state"] for name in ("python", "packages", "storage", "tracking")] == ["ok"] * 4
     assert all((check["remedy"] is None) == (check["state"] == "ok") for check in told.values())

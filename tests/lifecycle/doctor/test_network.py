@@ -55,17 +55,23 @@ def test_ports_of_services_are_read_from_their_records(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("known", "state", "said"),
+    ("known", "told"),
     [
-        ([], "ok", "8265 is free"),
-        ([listener(port=8265, program="/ray/dashboard.py")], "ok", "8265 is Ray's"),
-        ([listener(port=8265, program="/usr/bin/nginx")], "warn", "held by process 1 (/usr/bin/nginx --x)"),
-        ([listener(port=8266, program="/usr/bin/nginx")], "ok", "8265 is free"),
+        ([], [("ok", "6379, 8265, 52365 are free")]),
+        ([listener(port=8265, program="/ray/dashboard.py")], [("ok", "8265 is Ray's already, process 1")]),
+        ([listener(port=8265, program="/bin/nginx")], [("warn", "8265 is held by process 1 (/bin/nginx --x)")]),
+        ([listener(port=8266, program="/bin/nginx")], [("ok", "6379, 8265, 52365 are free")]),
+        (
+            [listener(), listener(port=52365, program="/bin/x")],
+            [("ok", "6379 is Ray's already"), ("warn", "52365 is held by process 1 (/bin/x --x)")],
+        ),
     ],
 )
-def test_the_dashboards_port(known, state, said):
-    found = ports.dashboard_port(known)
-    assert found.state == state and said in found.found
+def test_the_ports_of_a_head(known, told):
+    found = ports.head_ports(known)
+    assert [check.state for check in found] == [state for state, _ in told]
+    for check, (_, said) in zip(found, told, strict=True):
+        assert check.found.startswith(said)
 
 
 # Who may use a cluster

@@ -41,6 +41,7 @@ def look_at_cluster(question: Question) -> list[Check]:
         *checks,
         *guarded("storage", lambda: shared_storage(question.storage, reached)),
         *guarded("dashboard", lambda: access.dashboard(_dashboard())),
+        *guarded("job agent", _job_agent),
         *here.command_checks(question, question.storage, in_cluster=True),
     ]
 
@@ -158,6 +159,21 @@ def _mute(name: str, reason: str) -> Check:
     found = f"it could not be asked: {reason.strip().splitlines()[-1][:200]}"
     remedy = "look at raylet.out under Ray's session folder there, and at `ray status`"
     return Check(name="node", state="fail", found=found, remedy=remedy, node=name)
+
+
+def _job_agent() -> Check:
+    """What starts jobs on the head. Of two clusters on one machine the second has none, and says so with the first job."""
+    import ray
+
+    heads = [node for node in ray.nodes() if node["Alive"] and _HEAD in node["Resources"]]
+    port = heads[0].get("DashboardAgentListenPort") if heads else None
+    if port is None or port > 0:
+        return Check(
+            name="job agent", state="ok", found="on the head" if port is None else f"on the head's port {port}"
+        )
+    found = "none on the head: --address and `ray job submit` are answered with an error"
+    remedy = "start the head with --dashboard-agent-listen-port PORT: 52365 was taken, as by another cluster's"
+    return Check(name="job agent", state="warn", found=found, remedy=remedy)
 
 
 def _dashboard() -> str | None:

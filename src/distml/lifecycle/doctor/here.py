@@ -27,7 +27,7 @@ def look_here(question: Question) -> list[Check]:
         *machine_checks(told, tempfile.gettempdir(), root),
         *guarded("storage", lambda: places.storage(root)),
         *guarded("endpoint's port", lambda: endpoint(question)),
-        *guarded("dashboard's port", lambda: ports.dashboard_port(known())),
+        *guarded("head's ports", lambda: ports.head_ports(known())),
         *guarded("authentication", lambda: access.other_clusters(known())),
         *command_checks(question, root, in_cluster=False),
     ]

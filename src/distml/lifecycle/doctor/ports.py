@@ -11,7 +11,11 @@ from distml.lifecycle.doctor.listeners import Listener
 from distml.lifecycle.live import services
 from distml.storage import Storage
 
-DASHBOARD_PORT = 8265
+_HEAD_PORTS = {  # port: the program of Ray's that listens there, and the option that gives it another
+    6379: ("gcs_server", "--port"),
+    8265: ("dashboard.py", "--dashboard-port"),
+    52365: ("ray::DashboardAgent", "--dashboard-agent-listen-port"),
+}
 
 
 def endpoint(host: str, port: int, known: Sequence[Listener], served: Mapping[int, str], *, is_named: bool) -> Check:
@@ -36,15 +40,19 @@ def served_ports(root: str | None) -> dict[int, str]:
     return {urlsplit(record["url"]).port or 0: name for name, record in records if record is not None}
 
 
-def dashboard_port(known: Sequence[Listener]) -> Check:
-    """Whether a head that is started on this machine gets the port that `--address` expects."""
-    holder = next((one for one in known if one.port == DASHBOARD_PORT), None)
-    if holder is None:
-        return Check(name="dashboard's port", state="ok", found=f"{DASHBOARD_PORT} is free")
-    if holder.program == "dashboard.py":
-        return Check(name="dashboard's port", state="ok", found=f"{DASHBOARD_PORT} is Ray's, {holder}")
-    found, remedy = f"{DASHBOARD_PORT} is held by {holder}", "give `ray start --head` another --dashboard-port"
-    return Check(name="dashboard's port", state="warn", found=found, remedy=remedy)
+def head_ports(known: Sequence[Listener]) -> list[Check]:
+    """Whether a head that is started on this machine gets the ports that Ray gives it and others expect."""
+    checks = []
+    for port, (ray, option) in _HEAD_PORTS.items():
+        holder = next((one for one in known if one.port == port), None)
+        if holder is not None and holder.program != ray:
+            found, remedy = f"{port} is held by {holder}", f"give `ray start` another {option}"
+            checks.append(Check(name="head's ports", state="warn", found=found, remedy=remedy))
+        elif holder is not None:
+            found = f"{port} is Ray's already, {holder}"
+            checks.append(Check(name="head's ports", state="ok", found=found))
+    free = f"{', '.join(map(str, _HEAD_PORTS))} are free"
+    return checks or [Check(name="head's ports", state="ok", found=free)]
 
 
 def _refused(host: str, port: int) -> str | None:
