@@ -162,7 +162,7 @@ def _mute(name: str, reason: str) -> Check:
 
 
 def _job_agent() -> Check:
-    """What starts jobs on the head. Of two clusters on one machine the second has none, and says so with the first job."""
+    """What starts jobs on the head. Of two clusters on one machine the second has none, and tells the first job so."""
     import ray
 
     heads = [node for node in ray.nodes() if node["Alive"] and _HEAD in node["Resources"]]
