@@ -20,9 +20,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distml.cluster.on_ray import local_cluster
 from distml.config import SourceConfig, parse_config
 from distml.data import Engine, LocalEngine
-from distml.lifecycle.on_ray import local_cluster
 from distml.lifecycle.predict import predict_table
 from distml.lifecycle.run import Resources, run
 from distml.predictor import Predictor

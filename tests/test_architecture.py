@@ -15,7 +15,7 @@ import distml
 SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
-    {"secrets"},
+    {"secrets", "sizes"},
     {"config", "storage", "hashing"},
     {"schema", "metrics", "batch"},
     {"clean", "summary"},
@@ -25,6 +25,7 @@ FLOORS = [
     {"package", "window"},
     {"predictor", "registry"},
     {"tune", "evaluation", "monitor", "serve"},
+    {"cluster"},
     {"lifecycle"},
     {"api", "cli"},
 ]
@@ -81,7 +82,7 @@ def test_imports_run_downward_only():
 @pytest.mark.parametrize(
     ("library", "is_allowed"),
     [
-        ("ray", lambda path: path.name == "on_ray.py" or room_of(path) in ("lifecycle", "api", "cli")),
+        ("ray", lambda path: path.name == "on_ray.py" or room_of(path) in ("cluster", "lifecycle", "api", "cli")),
         ("mlflow", lambda path: path.name == "mlflow.py"),
         ("optuna", lambda path: room_of(path) == "tune"),
     ],

@@ -14,7 +14,7 @@ import orjson
 import pyarrow.csv
 import pytest
 
-from cluster import distml, document, processes_of, serving
+from commands import distml, document, processes_of, serving
 
 CONFIG = """
 name: digits

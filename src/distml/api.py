@@ -30,7 +30,7 @@ def run(config: RunConfig | str | Path, *, until: Stage = "gate", engine: Litera
         return run_stages(chosen, Resources(engine=LocalEngine()), until=until)
     if _is_connected():
         return run_stages(chosen, cluster_resources(chosen), until=until)
-    from distml.lifecycle.on_ray import cluster
+    from distml.cluster.on_ray import cluster
 
     with cluster() as state:
         return run_stages(chosen, cluster_resources(chosen, scratch=state), until=until)

@@ -7,7 +7,7 @@ import re
 import orjson
 import pytest
 
-from cluster import TINY, distml
+from commands import TINY, distml
 
 
 def by_name(done):

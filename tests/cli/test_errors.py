@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cluster import distml
+from commands import distml
 
 CSV = "age,city,target\n" + "".join(f"{20 + i % 50},{'ab'[i % 2]},{'yes' if i % 3 else 'no'}\n" for i in range(120))
 CONFIG = """

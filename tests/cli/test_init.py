@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cluster import distml, document
+from commands import distml, document
 from distml.config import load_config
 
 

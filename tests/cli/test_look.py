@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster import distml, document
+from commands import distml, document
 from distml.config import RunConfig
 from distml.lifecycle.runs import RunRecord
 from distml.registry import Decision, StoreRegistry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from cluster import TINY, distml, document
+from commands import TINY, distml, document
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from cluster import TINY, command, distml, document, environment, processes_of
+from commands import TINY, command, distml, document, environment, processes_of
 from distml.config import SourceConfig
 from distml.data.source import read_head
 

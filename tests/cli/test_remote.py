@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cluster import TINY, command, environment
+from commands import TINY, command, environment
 from distml.cli.app import app
 from distml.cli.remote import _arguments
 

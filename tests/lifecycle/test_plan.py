@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from distml.cluster.capacity import Capacity, Node
 from distml.config import parse_config
 from distml.errors import ConfigError, DataError
-from distml.lifecycle.capacity import Capacity, Node
 from distml.lifecycle.journal import Silent
 from distml.lifecycle.plan import plan
 from distml.lifecycle.run import Resources, run

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from cluster import command, distml, document, environment, processes_of
+from commands import command, distml, document, environment, processes_of
 from distml.lifecycle.runs import list_runs
 from distml.storage import Storage
 from distml.tracking.mlflow import MlflowTracker, embedded_uri

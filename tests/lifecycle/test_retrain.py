@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from cluster import distml, document, serving
+from commands import distml, document, serving
 from distml.config import RunConfig, SourceConfig
 from distml.lifecycle.retrain import retrain_config
 from distml.lifecycle.runs import RunRecord

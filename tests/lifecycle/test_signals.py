@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cluster import command, distml, document, environment, processes_of
+from commands import command, distml, document, environment, processes_of
 
 CONFIG = """
 name: stopped

@@ -17,7 +17,7 @@ import httpx
 import orjson
 import pytest
 
-from cluster import TINY, distml, document, environment, processes_of, serving
+from commands import TINY, distml, document, environment, processes_of, serving
 from distml.clean import RowCleaner
 from distml.config import RunConfig
 from distml.errors import ConflictError, NotFoundError, PackageError, UsageError

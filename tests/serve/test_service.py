@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from cluster import TINY
+from commands import TINY
 from distml.config import parse_config
 from distml.lifecycle.run import Resources, run
 from distml.predictor import Predictor

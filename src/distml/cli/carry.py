@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from distml.cli.output import Lines, result, say, table
 
 if TYPE_CHECKING:
+    from distml.cluster.on_ray import Signals
     from distml.config import RunConfig
-    from distml.lifecycle.on_ray import Signals
     from distml.lifecycle.result import RunResult
     from distml.lifecycle.run import Resources
 
@@ -31,9 +31,9 @@ def carry_out(
     A service is held until Ctrl-C, or with `detach` by a process of its own. live: the record of a service on whose
     cluster to work. Nothing is started for a config that will be refused.
     """
+    from distml.cluster.on_ray import Signals
     from distml.errors import ConfigError
     from distml.lifecycle.deploy import check_port
-    from distml.lifecycle.on_ray import Signals
     from distml.lifecycle.run import preflight
 
     if engine not in ("ray", "local"):
@@ -80,7 +80,7 @@ def _reporter() -> Lines:
 @contextlib.contextmanager
 def _cluster(engine: str, live: dict[str, Any] | None, signals: Signals) -> Iterator[Path | None]:
     """What an engine works on; yields the folder of a local cluster's private files."""
-    from distml.lifecycle.on_ray import cluster, connected
+    from distml.cluster.on_ray import cluster, connected
 
     if engine == "local":
         yield None

@@ -32,9 +32,9 @@ def init(
     from dataclasses import replace
 
     from distml.config import parse_config
+    from distml.lifecycle.run import check_config
     from distml.proposal.draft import draft
     from distml.proposal.propose import name_of, propose
-    from distml.lifecycle.run import check_config
     from distml.storage import Storage
 
     path = out or Path(f"{name_of(table)}.yaml")

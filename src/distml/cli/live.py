@@ -32,8 +32,8 @@ def deploy(
 ) -> None:
     """Serves a registered version until Ctrl-C. Where its model is served already, swaps the version in."""
     begin(json)
+    from distml.cluster.on_ray import Signals, cluster
     from distml.lifecycle.deploy import config_of, swap_live
-    from distml.lifecycle.on_ray import Signals, cluster
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 

@@ -26,7 +26,7 @@ def result(document: Any, text: str) -> None:
 
         options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
         if "DISTML_JOB" in os.environ:
-            from distml.lifecycle.probe import MARK
+            from distml.cluster.probe import MARK
 
             text = MARK + orjson.dumps({"document": document, "text": text}, option=options).decode()
         else:

@@ -8,16 +8,16 @@ from distml.cli.options import Config, Json, Overrides
 from distml.cli.output import begin, result
 
 if TYPE_CHECKING:
-    from distml.lifecycle.capacity import Capacity
+    from distml.cluster.capacity import Capacity
     from distml.lifecycle.plan import Plan
 
 
 def plan(config: Config, overrides: Overrides = [], json: Json = False) -> None:  # noqa: B006
     """What would run: stages (cached or not), trials, time, memory; refuses what the cluster can never hold."""
     begin(json)
+    from distml.cluster import nodes
+    from distml.cluster.on_ray import named_cluster
     from distml.config import load_config
-    from distml.lifecycle import nodes
-    from distml.lifecycle.on_ray import named_cluster
     from distml.lifecycle.plan import plan as plan_run
 
     loaded = load_config(config, overrides)
@@ -105,7 +105,7 @@ def _serving(planned: Plan) -> str:
 
 
 def _features(planned: Plan) -> str:
-    from distml.lifecycle.sizes import size
+    from distml.sizes import size
 
     known = planned.feature_bytes
     if not known:

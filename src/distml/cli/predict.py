@@ -69,9 +69,9 @@ def predict(
 @contextlib.contextmanager
 def _started(engine: str, job: ScoringJob) -> Iterator[Engine]:
     """The engine of that name, with the cluster that it needs."""
+    from distml.cluster.on_ray import Signals, cluster
     from distml.data import LocalEngine
     from distml.errors import ConfigError
-    from distml.lifecycle.on_ray import Signals, cluster
 
     if engine not in ("auto", "local", "ray"):
         raise ConfigError("an engine is auto, local or ray", received=engine, where="--engine")

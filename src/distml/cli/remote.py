@@ -14,7 +14,7 @@ import typer
 from distml.cli.output import begin, result, say
 
 if TYPE_CHECKING:
-    from distml.lifecycle.submit import Cluster
+    from distml.cluster.submit import Cluster
 
 Address = Annotated[
     str | None,
@@ -48,8 +48,8 @@ def remotable(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _submit(ctx: typer.Context, address: str, params: dict[str, Any]) -> None:
+    from distml.cluster.submit import CONFIG_VARIABLE, Cluster
     from distml.config import load_config, with_absolute_paths
-    from distml.lifecycle.submit import CONFIG_VARIABLE, Cluster
 
     storage, config = params.get("storage"), None
     arguments = [ctx.info_name or "", *_arguments(ctx, params)]

@@ -49,7 +49,7 @@ def gc(
 
 
 def _text(gone: Collection, dry_run: bool) -> str:
-    from distml.lifecycle.sizes import size
+    from distml.sizes import size
 
     if not gone.items and not gone.versions:
         return "nothing to delete"

@@ -43,7 +43,8 @@ _Loader.add_implicit_resolver(
 def load_config(path: str | Path, overrides: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> RunConfig:
     """Reads a run config file; `overrides` are "section.key=value" texts with YAML values.
 
-    path: a file, or env:NAME for the text that an environment variable holds, as in a submitted job. Raises `ConfigError` for anything that is not a valid run config.
+    path: a file, or env:NAME for the text that an environment variable holds, as in a submitted job. Raises
+    `ConfigError` for anything that is not a valid run config.
     """
     known = os.environ if environ is None else environ
     if str(path).startswith("env:"):

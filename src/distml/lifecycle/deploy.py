@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from distml.cluster.on_ray import NAMESPACE, connected
 from distml.config import RunConfig
 from distml.errors import ConfigError, DistmlError
 from distml.lifecycle.live import LiveRecord
-from distml.lifecycle.on_ray import NAMESPACE, connected
 from distml.lifecycle.runs import read_run
 from distml.registry import StoreRegistry, Version
 from distml.registry.base import find

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from distml.cluster.on_ray import NAMESPACE, connected
 from distml.errors import NotFoundError
 from distml.lifecycle.live import LiveRecord
-from distml.lifecycle.on_ray import NAMESPACE, connected
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
 

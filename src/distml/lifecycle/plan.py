@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from distml.cluster.capacity import Capacity, check, memory_warnings, tightness
 from distml.config import RunConfig, with_absolute_paths
-from distml.lifecycle.capacity import Capacity, check, memory_warnings, tightness
 from distml.lifecycle.estimate import Timing, scaled_s, timings
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.extent import Extent, extent_of, feature_bytes

@@ -46,8 +46,8 @@ class Resources:
 
 def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None) -> Resources:
     """Everything on the Ray cluster that this process is connected to."""
+    from distml.cluster.on_ray import max_concurrent_trials
     from distml.data.on_ray import RayEngine
-    from distml.lifecycle.on_ray import max_concurrent_trials
 
     return Resources(
         engine=RayEngine(),

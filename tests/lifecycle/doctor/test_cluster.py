@@ -8,7 +8,7 @@ import subprocess
 import orjson
 import pytest
 
-from cluster import TINY, command, environment
+from commands import TINY, command, environment
 
 pytestmark = pytest.mark.ray
 

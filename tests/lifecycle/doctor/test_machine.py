@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distml.lifecycle.capacity import Node
+from distml.cluster.capacity import Node
 from distml.lifecycle.doctor import machine
 from distml.lifecycle.doctor.machine import GB
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from distml.cluster.reach import TIMEOUT_S
 from distml.lifecycle.doctor.check import Check
 from distml.lifecycle.doctor.listeners import Listener, environment, is_open
-from distml.lifecycle.reach import TIMEOUT_S
 
 _MOST_SHOWN = 4
 _POWERFUL = ("gcs_server", "raylet", "dashboard.py")  # what hands out work; the others do it

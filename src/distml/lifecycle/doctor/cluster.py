@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distml.lifecycle.capacity import Node
+from distml.cluster.capacity import Node
 from distml.lifecycle.doctor import access, here, places, software
 from distml.lifecycle.doctor.check import Check, guarded
 from distml.lifecycle.doctor.listeners import of_ray

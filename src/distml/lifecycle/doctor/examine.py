@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distml.cluster.on_ray import named_cluster
 from distml.errors import DistmlError
 from distml.lifecycle.doctor.check import Check, refusal
 from distml.lifecycle.doctor.cluster import look_at_cluster
 from distml.lifecycle.doctor.here import look_here
 from distml.lifecycle.doctor.question import Question
-from distml.lifecycle.on_ray import named_cluster
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,14 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 
+from distml.cluster import nodes, working_dir
+from distml.cluster.capacity import Node
 from distml.config import RunConfig
-from distml.lifecycle import nodes, working_dir
-from distml.lifecycle.capacity import Node
 from distml.lifecycle.doctor import access, machine, places, ports, software
 from distml.lifecycle.doctor.check import Check, guarded
 from distml.lifecycle.doctor.listeners import listeners
 from distml.lifecycle.doctor.question import Question
-from distml.lifecycle.sizes import size
+from distml.sizes import size
 from distml.storage import Storage
 
 _SHRINK = "list what a job doesn't need in .rayignore there, or start commands with --address in a smaller folder"

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from distml.lifecycle.capacity import Node
+from distml.cluster.capacity import Node
 from distml.lifecycle.doctor.check import Check
-from distml.lifecycle.sizes import size
+from distml.sizes import size
 
 GB = 10**9
 FULL = 0.95  # of a disk or of memory: there Ray spills no more, and ends workers

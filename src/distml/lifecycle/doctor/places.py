@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from distml.cluster.reach import TIMEOUT_S, answers
 from distml.lifecycle.doctor.check import Check
-from distml.lifecycle.reach import TIMEOUT_S, answers
 from distml.secrets import with_secrets, without_password
 from distml.storage import Storage
 

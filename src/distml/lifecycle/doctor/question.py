@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distml.cluster.working_dir import paths_of
 from distml.config import RunConfig, ServeConfig, with_absolute_paths
-from distml.lifecycle.working_dir import paths_of
 from distml.storage import Storage
 
 

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
+from distml.cluster.on_ray import named_cluster
+from distml.cluster.reach import answers, host_and_port, reaching
 from distml.errors import ConfigError
-from distml.lifecycle.on_ray import named_cluster
-from distml.lifecycle.reach import answers, host_and_port, reaching
 
 
 @pytest.fixture

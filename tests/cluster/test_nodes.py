@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distml.lifecycle import nodes
+from distml.cluster import nodes
 
 
 @pytest.mark.ray

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from distml.config import RunConfig, SearchConfig, ServeConfig
 from distml.errors import ConfigError
-from distml.lifecycle.sizes import size
+from distml.sizes import size
 
 _COPIES = 2  # of the features: as read by the driver, and sorted
 _UNITS = 10_000  # Ray counts resources in ten-thousandths

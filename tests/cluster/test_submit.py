@@ -14,10 +14,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cluster import TINY, command, distml, document, environment, processes_of
+from commands import TINY, command, distml, document, environment, processes_of
+from distml.cluster.submit import Cluster, _checked, _lines, _text_of, _working_dir
 from distml.config import parse_config
 from distml.errors import ConfigError, UsageError
-from distml.lifecycle.submit import Cluster, _checked, _lines, _text_of, _working_dir
 
 BIN = Path(sys.executable).parent
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -79,7 +79,7 @@ def test_the_name_of_a_passwords_variable_is():
 def test_a_large_folder_is_refused_and_its_largest_part_named(tmp_path):
     with (tmp_path / "movie.bin").open("wb") as stream:
         stream.truncate(200 << 20)
-    with pytest.raises(UsageError, match=r"movie\.bin 200 MiB"):
+    with pytest.raises(UsageError, match=r"movie\.bin 209\.7 MB"):
         _working_dir(tmp_path, None)
     (tmp_path / "data").mkdir()
     (tmp_path / "movie.bin").rename(tmp_path / "data" / "movie.bin")

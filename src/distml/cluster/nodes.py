@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distml.lifecycle.capacity import Capacity, Node
+from distml.cluster.capacity import Capacity, Node
 
 _UNLIMITED = 100_000  # nodes, where an autoscaler has no limit
 _MONITORS = ("autoscaler/_private/monitor.py", "autoscaler/v2/monitor.py")  # the autoscaler's process on a head

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from distml import sizes
+from distml.cluster import working_dir
+from distml.cluster.probe import MARK
 from distml.config import RunConfig
 from distml.errors import ConfigError, DistmlError, StorageError, UsageError
-from distml.lifecycle import working_dir
-from distml.lifecycle.probe import MARK
 
 CONFIG_VARIABLE = "DISTML_CONFIG"
 JOB_VARIABLE = "DISTML_JOB"  # set for a command that is carried out as a job
@@ -30,6 +31,10 @@ _PROBE_TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 3.0
 _OLDEST_RAY = (2, 54)
 _POLL_S = 0.1
+_NO_AGENT = (
+    "another Ray of that machine holds the port of its job agent: start this one with "
+    "--dashboard-agent-listen-port, or look at logs/dashboard_agent.log"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +143,7 @@ class Cluster:
     def _probe(self, storage: str | None) -> dict[str, Any]:
         with _answering(self.address):
             job = self._client.submit_job(
-                entrypoint="python -m distml.lifecycle.probe",
+                entrypoint="python -m distml.cluster.probe",
                 runtime_env={"env_vars": {"DISTML_PROBE": storage or ""}},
                 metadata={"job_name": "distml-preflight"},
             )
@@ -168,10 +173,9 @@ def _working_dir(folder: Path, config: RunConfig | None) -> dict[str, Any]:
     patterns = working_dir.excludes(folder, working_dir.paths_of(config) if config is not None else ())
     size = working_dir.size(folder, patterns)
     if not size.fits:
-        largest = ", ".join(f"{path} {num_bytes / 2**20:.0f} MiB" for path, num_bytes in size.largest)
         raise UsageError(
-            f"a working directory of at most {working_dir.LIMIT_BYTES / 2**20:.0f} MiB is sent with a job",
-            received=f"{'' if size.is_complete else 'more than '}{size.num_bytes / 2**20:.0f} MiB: {largest}",
+            f"a working directory of at most {sizes.size(working_dir.LIMIT_BYTES)} is sent with a job",
+            received=f"{size.in_words()}: {size.largest_in_words()}",
             where=str(folder),
             remedy="start the command in the project's own folder, or name what stays here in .rayignore",
         )
@@ -235,7 +239,12 @@ def _answering(address: str) -> Iterator[None]:
     try:
         yield
     except (requests.RequestException, RuntimeError, ConnectionError) as error:
-        raise DistmlError("a cluster goes on answering", received=_first_line(error), where=address) from error
+        raise DistmlError(
+            "a cluster takes jobs, and goes on answering",
+            received=_first_line(error),
+            where=address,
+            remedy=_NO_AGENT if "No available agent" in str(error) else None,
+        ) from error
 
 
 def _error_of(told: dict[str, Any], address: str) -> DistmlError:

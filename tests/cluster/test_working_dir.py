@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from distml.cluster.working_dir import LIMIT_BYTES, Size, excludes, paths_of, size
 from distml.config import parse_config
-from distml.lifecycle.working_dir import LIMIT_BYTES, Size, excludes, paths_of, size
 
 
 def fill(root: Path, *names: str, num_bytes: int = 10) -> None:

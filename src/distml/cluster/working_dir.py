@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distml import sizes
 from distml.config import RunConfig
-from distml.lifecycle import sizes
 
 LIMIT_BYTES = 100 * 1024**2  # ray: DASHBOARD_CLIENT_MAX_SIZE
 _ALWAYS = (".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "*.egg-info", "*.pyc")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from distml.cluster.capacity import Capacity, Node, check_replicas, num_fitting, trials_at_once
 from distml.config.sections import SearchConfig, ServeConfig
 from distml.errors import ConfigError
-from distml.lifecycle.capacity import Capacity, Node, check_replicas, num_fitting, trials_at_once
 
 SMALL = Node(name="small", cpu=2)
 LARGE = Node(name="large", cpu=8, gpu=2)

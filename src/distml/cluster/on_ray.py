@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from distml.cluster import nodes
+from distml.cluster.capacity import trials_at_once
+from distml.cluster.reach import reaching
 from distml.config import SearchConfig
-from distml.lifecycle import nodes
-from distml.lifecycle.capacity import trials_at_once
-from distml.lifecycle.reach import reaching
 from distml.serve import haproxy
 
 NAMESPACE = "distml"
@@ -120,7 +120,8 @@ def _joined(address: str, signals: Signals | None) -> Iterator[None]:
 def connected(address: str, token_path: str | None) -> Iterator[None]:
     """This process as a driver of the cluster that a service runs on.
 
-    token_path: of a local cluster that another distml process holds; None for one that is there without us. Nothing changes for a process that is that cluster's driver already.
+    token_path: of a local cluster that another distml process holds; None for one that is there without us. Nothing
+    changes for a process that is that cluster's driver already.
     """
     if is_connected_to(address):
         yield
