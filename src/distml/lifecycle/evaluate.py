@@ -145,7 +145,7 @@ def _compare(prepared: Prepared, trained: Trained, storage: Storage, champion: V
             where=f"champion {champion.label}",
             remedy="give a model of another task another name",
         )
-    unseen = _unseen(reigning.package, prepared, table, rows)
+    unseen = _unseen(storage, reigning.package, prepared, table, rows)
     table = table.filter(unseen)
     own = evaluate(challenger, table)
     try:
@@ -160,18 +160,44 @@ def _compare(prepared: Prepared, trained: Trained, storage: Storage, champion: V
     return Comparison(champion_label=champion.label, target=own.target, champion=other.scores, challenger=own.scores)
 
 
-def _unseen(champion: ModelPackage, prepared: Prepared, table: Any, rows: np.ndarray) -> np.ndarray:
+def _unseen(storage: Storage, champion: ModelPackage, prepared: Prepared, table: Any, rows: np.ndarray) -> np.ndarray:
     """Which of the challenger's test rows the champion wasn't fitted on, bool [n].
 
-    All of them where both were tested on the same rows; else those that the champion's own split deals to its test
-    rows, which it does by content, for rows that it never saw as well.
+    All of them where both were tested on the same rows. Else those that are none of the rows that the champion was
+    prepared with; and where these are no longer in storage, those that its split deals to its test rows, which it
+    does by content, for rows that it never saw as well.
     """
     lineage = champion.lineage
     same_test_table = lineage["test_table"] is not None and lineage["test_table"] == prepared.test_key
     if lineage["prepared"] == prepared.key or same_test_table:
         return np.ones(len(rows), bool)
+    fitted = _fitted_rows(storage, lineage["prepared"], prepared)
+    if fitted is not None:
+        return ~np.isin(rows, fitted)
     plan = SplitPlan.from_dict(lineage["split"])
     strata = np.full(len(rows), "")
     if set(plan.cuts) != {""} and isinstance(prepared.schema.target.name, str):
         strata = table.column(prepared.schema.target.name).cast("string").to_numpy().astype(str)
     return plan.assign(rows, strata) == 2
+
+
+def _fitted_rows(storage: Storage, key: str, prepared: Prepared) -> np.ndarray | None:
+    """Hashes of the rows that another preparation gave for fitting, uint64 [n].
+
+    None where that is no longer in storage, or hashes rows of other columns, so that equal rows aren't called alike.
+    """
+    prefix = f"prepared/{key}"
+    if not storage.exists(f"{prefix}/result.json"):
+        return None
+    other = Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
+    if _hashed_columns(other) != _hashed_columns(prepared):
+        return None
+    recipe = next(iter(other.pipelines))
+    found = [other.features(recipe, split).rows for split in ("train", "validation")]
+    assert all(rows is not None for rows in found), "features carry the hashes of their rows"
+    return np.concatenate([rows for rows in found if rows is not None])
+
+
+def _hashed_columns(prepared: Prepared) -> dict[str, tuple[str, bool]]:
+    """What a row's hash depends on but its values: columns, their kinds, and whether they are left out."""
+    return {column.name: (column.kind, column.role == "excluded") for column in prepared.schema.columns}
