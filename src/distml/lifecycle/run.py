@@ -45,10 +45,15 @@ class Resources:
 
 
 def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None) -> Resources:
-    """Everything on the Ray cluster that this process is connected to."""
+    """Everything on the Ray cluster that this process is connected to.
+
+    Raises `ConfigError` for a trial that fits no node, `StorageError` for storage that a node doesn't reach.
+    """
     from distml.cluster.on_ray import max_concurrent_trials
     from distml.data.on_ray import RayEngine
+    from distml.lifecycle.doctor.cluster import require_shared_storage
 
+    require_shared_storage(config.storage)
     return Resources(
         engine=RayEngine(),
         max_concurrent=max_concurrent_trials(config.search),
@@ -129,6 +134,7 @@ def preflight(config: RunConfig) -> Storage:
         with_secrets(config.tracking.uri)
     storage = Storage(config.storage)
     storage.check_writable()
+    storage.delete_if_empty()  # the run may be refused yet
     return storage
 
 

@@ -72,6 +72,18 @@ def test_a_path_that_each_node_has_to_itself_is_found_out(two_nodes, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_does_not_begin_on_storage_that_is_not_shared(two_nodes, tmp_path):
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    around = {**environment(), "RAY_ADDRESS": two_nodes, "RAY_AUTH_MODE": "disabled"}
+    refused = subprocess.run(
+        command("prepare", "tiny.yaml", "-s", "storage=/proc/self/cwd/store"), cwd=tmp_path, env=around,
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("distml: storage is one that every node reaches; received /proc/self/cwd/store: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
 def test_storage_that_nobody_can_write_is_said_by_every_node(two_nodes, tmp_path):
     (tmp_path / "file").write_text("")
     _, told = doctor(two_nodes, "--storage", tmp_path / "file" / "store", cwd=tmp_path)

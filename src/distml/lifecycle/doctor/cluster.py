@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distml.cluster.capacity import Node
+from distml.errors import StorageError
 from distml.lifecycle.doctor import access, here, places, software
 from distml.lifecycle.doctor.check import Check, guarded
 from distml.lifecycle.doctor.listeners import of_ray
@@ -99,6 +100,21 @@ def shared_storage(root: str | None, nodes: Sequence[Asked]) -> list[Check]:
         return [*refused, *unwritten, *blind, *places.shared_findings(root, wrote, seen)]
     finally:
         _each(nodes, clean, lambda node: (root, folder))
+
+
+def require_shared_storage(root: str) -> None:
+    """Raises `StorageError` naming a node that storage is another place for, or none at all."""
+    nodes = alive()
+    if len(nodes) < 2:
+        return
+    for check in shared_storage(root, nodes):
+        if check.state == "fail":
+            raise StorageError(
+                "storage is one that every node reaches",
+                received=check.found,
+                where=f"node {check.node}",
+                remedy=check.remedy,
+            )
 
 
 def write(root: str, folder: str, name: str, mark: str) -> list[Check]:
