@@ -49,6 +49,12 @@ def test_json_comes_back(storage):
     assert storage.read_json("x.json") == value
 
 
+def test_a_record_that_is_damaged_is_named(storage):
+    storage.write_bytes("runs/a/run.json", b'{"run": ')
+    with pytest.raises(StorageError, match=r"no JSON: .*runs/a/run\.json"):
+        storage.read_json("runs/a/run.json")
+
+
 def test_uri_and_root(tmp_path):
     assert Storage(f"file://{tmp_path}").root == Storage(tmp_path).root == str(tmp_path)
     assert Storage(tmp_path).uri("a/b") == f"{tmp_path}/a/b"

@@ -162,7 +162,16 @@ class Storage:
     def read_json(self, key: str) -> Any:
         import orjson
 
-        return orjson.loads(self.read_bytes(key))
+        try:
+            return orjson.loads(self.read_bytes(key))
+        except orjson.JSONDecodeError as error:
+            raise StorageError(
+                "a record in storage is whole",
+                received=f"no JSON: {error}",
+                where=self.uri(key),
+                remedy="bring it back from a backup; a stage's (prepared/, searched/, trained/, evaluated/) is made again "
+                "when its folder is deleted",
+            ) from error
 
     def write_json(self, key: str, value: Any) -> None:
         self.write_bytes(key, dump_json(value))

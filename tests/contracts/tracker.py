@@ -31,6 +31,11 @@ class TrackerContract:
         assert self.read(tracker, child).parent == run
         assert self.read(tracker, child).tags == {"a": "b"}
 
+    def test_a_run_is_found_by_its_tag(self, tracker, run):
+        tagged = tracker.start_run("tagged", tags={"distml.run": "churn-1"})
+        assert tracker.find_run("distml.run", "churn-1") == tagged
+        assert tracker.find_run("distml.run", "churn-2") is None
+
     def test_runs_of_one_name_are_apart(self, tracker, run):
         other = tracker.start_run("a run")
         tracker.log_params(other, {"lr": 0.1})

@@ -94,6 +94,7 @@ def test_a_trial_is_a_run_below_its_parent():
     written.close()
     (run,) = tracker.runs.values()
     assert (run.name, run.parent, run.status) == ("trial-0007-mlp", "parent", "FINISHED")
+    assert run.tags.pop("distml.candidate")
     assert run.tags == {"distml.trial": "7", "distml.family": "mlp", "distml.state": "finished"}
     assert run.params == {"family": "mlp", "lr": 0.1, "width": 8}
     assert [(point.metric, point.step, point.value) for point in run.points] == [
@@ -228,6 +229,27 @@ def test_runs_of_trials_that_the_search_forgot_do_not_stay_open():
     after.close()
     (child,) = tracker.children(parent)
     assert (child.status, child.tags["distml.state"]) == ("KILLED", "discarded")
+
+
+@pytest.mark.parametrize(("search", "lr"), [("another", 0.1), ("one", 0.2)])
+def test_the_run_of_another_search_or_candidate_is_not_gone_on_with(search, lr):
+    """The table, or what the study draws, has changed since the process before was killed."""
+    tracker = MemoryTracker()
+    parent = tracker.start_run("run")
+    before = Journal(tracker, parent, AUC, Told(), 2, search="one")
+    before.on_start(candidate(1))
+    before.on_epochs(1, [epoch(1), epoch(2)])
+    before.close()
+    after = Journal(tracker, parent, AUC, Told(), 2, goes_on=True, search=search)
+    after.on_start(Candidate(number=1, family="mlp", params={"lr": lr, "width": 8}))
+    after.on_epochs(1, [epoch(1, loss=0.25)])
+    after.on_end(record(1))
+    after.close()
+    old, new = tracker.children(parent)
+    assert (old.status, old.tags["distml.state"]) == ("KILLED", "discarded")
+    assert (new.status, new.tags["distml.state"]) == ("FINISHED", "finished")
+    assert tracker.runs[new.run].params["lr"] == lr
+    assert [p.value for p in tracker.runs[new.run].points if p.metric == "train_loss"] == [0.25]
 
 
 def test_recalled_trials_count_and_are_not_reported_again():

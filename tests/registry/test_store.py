@@ -40,6 +40,16 @@ def test_every_change_is_a_file_of_its_own(filled, tmp_path):
     }
 
 
+def test_the_log_misses_nothing_that_was_done(filled, tmp_path):
+    """A process may die between a change and its entry in the audit log."""
+    whole = filled.audit("churn")
+    for entry in ("000001", "000003"):
+        (tmp_path / "models" / "churn" / "audit" / f"{entry}.json").unlink()
+    assert sorted(filled.audit("churn"), key=lambda entry: (entry.at, entry.action)) == sorted(
+        whole, key=lambda entry: (entry.at, entry.action)
+    )
+
+
 def test_what_happened_when_is_known(filled):
     times = [datetime.fromisoformat(decision.at) for decision in filled.audit("churn")]
     assert times == sorted(times)

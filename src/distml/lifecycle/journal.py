@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Protocol
 
 from distml.metrics import Metric
+from distml.storage import content_hash
 from distml.tracking import Point, RunStatus, Tracker
 from distml.tracking.base import TrackedRun
 from distml.training import EpochResult
@@ -67,8 +69,9 @@ class Journal:
 
     The tracker has one writer and the search never waits for it. An error of the tracker ends the writing, is kept
     as `error` and told at `close`; the search goes on. With `goes_on` the parent has runs of trials already, of a
-    search that was cut off: they are gone on with, and what they have is not written again. in_units: turns a trial's
-    score into what people read, in the target's own unit.
+    search that was cut off: they are gone on with, and what they have is not written again. search: the search's key,
+    by which runs of another search's trials are told. in_units: turns a trial's score into what people read, in the
+    target's own unit.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Journal:
         num_samples: int,
         *,
         goes_on: bool = False,
+        search: str = "",
         in_units: Callable[[float | None], float | None] = lambda score: score,
     ) -> None:
         self._tracker = tracker
@@ -87,9 +91,10 @@ class Journal:
         self._metric = metric
         self._reporter = reporter
         self._num_samples = num_samples
+        self._search = search
         self._in_units = in_units
         self._runs: dict[int, str] = {}
-        self._known: dict[int, TrackedRun] = {}
+        self._known: dict[int, dict[str, TrackedRun]] = {}  # by number, by content of the candidate
         self._last_step: dict[int, int] = {}
         self._best: float | None = None
         self._num_done = self._num_running = 0
@@ -156,13 +161,18 @@ class Journal:
                     self.error = error
 
     def _find(self) -> None:
-        """The runs of trials that the parent has; the later one where a process died between two."""
+        """The runs of trials that the parent has."""
         for known in self._tracker.children(self._parent):
             if "distml.trial" in known.tags:
-                self._known[int(known.tags["distml.trial"])] = known
+                of_number = self._known.setdefault(int(known.tags["distml.trial"]), {})
+                of_number[known.tags.get("distml.candidate", "")] = known
 
     def _start(self, candidate: Candidate) -> None:
-        known = self._known.pop(candidate.number, None)
+        content = content_hash(self._search, candidate.family, candidate.params)
+        of_number = self._known.pop(candidate.number, {})
+        known = of_number.pop(content, None)
+        for other in of_number.values():
+            self._discard(other)
         if known is not None:
             self._runs[candidate.number] = known.run
             step = self._tracker.last_step(known.run, f"validation_{self._metric.name}")
@@ -173,7 +183,11 @@ class Journal:
             self._runs[candidate.number] = self._tracker.start_run(
                 f"trial-{candidate.number:04d}-{candidate.family}",
                 parent=self._parent,
-                tags={"distml.trial": str(candidate.number), "distml.family": candidate.family},
+                tags={
+                    "distml.trial": str(candidate.number),
+                    "distml.family": candidate.family,
+                    "distml.candidate": content,
+                },
             )
         self._tracker.log_params(self._runs[candidate.number], {"family": candidate.family, **candidate.params})
 
@@ -191,10 +205,15 @@ class Journal:
 
     def _forget(self) -> None:
         """Ends runs of trials that are no part of the search any more: it began again."""
-        for known in self._known.values():
+        for known in chain.from_iterable(of_number.values() for of_number in self._known.values()):
             if known.status == "RUNNING":
-                self._tracker.set_tags(known.run, {"distml.state": "discarded"})
-                self._tracker.end_run(known.run, "KILLED")
+                self._discard(known)
+
+    def _discard(self, known: TrackedRun) -> None:
+        """Marks the run of a trial that another candidate, or the same on other rows, has taken the place of."""
+        self._tracker.set_tags(known.run, {"distml.state": "discarded"})
+        if known.status == "RUNNING":
+            self._tracker.end_run(known.run, "KILLED")
 
     def _points(self, epoch: EpochResult, now: int) -> list[Point]:
         values: dict[str, Any] = {

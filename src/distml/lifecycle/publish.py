@@ -25,7 +25,8 @@ def publish(result: RunResult, tracker: Tracker, record: RunRecord) -> None:
     now = int(time.time() * 1000)
     metrics = {f"test_{name}": value for name, value in result.evaluated.metrics.items()}
     metrics |= {f"validation_{name}": value for name, value in result.trained.validation.items()}
-    tracker.log_points(result.tracking_run, [Point(name, value, 0, now) for name, value in metrics.items()])
+    if tracker.last_step(result.tracking_run, next(iter(metrics))) is None:  # else logged before it was cut off
+        tracker.log_points(result.tracking_run, [Point(name, value, 0, now) for name, value in metrics.items()])
     with result.storage.local_folder(f"runs/{result.run}") as folder:
         tracker.log_artifacts(result.tracking_run, Path(folder) / "report.html", "")
     with result.storage.local_folder(result.trained.package) as folder:

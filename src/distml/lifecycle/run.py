@@ -19,7 +19,7 @@ from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import publish
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
-from distml.lifecycle.search import Searched, in_units, search
+from distml.lifecycle.search import Searched, in_units, search, search_key
 from distml.lifecycle.train import train
 from distml.lifecycle.versions import move_to_challenger
 from distml.metrics import METRICS, metric_for
@@ -90,7 +90,9 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
             result.prepared = prepared = prepare(config, storage, resources.engine)
             check_choices(config, prepared)
             counts = ", ".join(f"{count:,} {split}" for split, count in prepared.num_rows.items())
-            note(prepared.key, f"{counts} rows")
+            was = record.value["stages"].get("prepare", prepared.key)
+            changed = "" if was == prepared.key else "; not what the run began with, so its stages are done anew"
+            note(prepared.key, f"{counts} rows{changed}")
         with _tracked(config, resources, storage, record, result) as tracker:
             _stages(config, resources, tracker, storage, record, result, until)
         record.write(state="finished", result=result.to_dict())
@@ -106,13 +108,16 @@ def _tracked(
     status: Literal["FINISHED", "FAILED", "KILLED"] = "FAILED"
     try:
         result.tracking_run = record.value.get("tracking_run")
+        if result.tracking_run is None and record.goes_on:  # killed before it noted what it had started
+            result.tracking_run = tracker.find_run("distml.run", result.run)
         if result.tracking_run is not None:
             tracker.continue_run(result.tracking_run)
         else:
             tags = {"distml.run": result.run, "distml.model": config.name}
             result.tracking_run = tracker.start_run(result.run, tags=tags)
-            record.write(tracking_run=result.tracking_run)
+        if record.value.get("tracking_run") is None:
             tracker.log_params(result.tracking_run, _flat(config.to_public_dict()))
+            record.write(tracking_run=result.tracking_run)
         yield tracker
         status = "FINISHED"
     except KeyboardInterrupt:
@@ -230,6 +235,7 @@ def _tune(
     parent, num_samples = record.value["tracking_run"], config.search.num_samples
     journal = Journal(
         tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on,
+        search=search_key(config, prepared.key),
         in_units=partial(in_units, metric, prepared.target),
     )  # fmt: skip
     try:
@@ -267,8 +273,9 @@ def _gate(result: RunResult, registry: Registry, retrains: str | None) -> None:
         refusal = Decision(name=config.name, version=version.number, action="refuse", reasons=verdict.reasons, by=by)
         if refusal not in [replace(decision, at="") for decision in registry.audit(config.name)]:
             registry.record(refusal)  # a run that was cut off may have recorded it before
-    elif expected == version.number:
-        pass  # a run that was cut off may have promoted it before, and one that made the same package has
+    elif expected == version.number:  # this run may have promoted it before it was cut off, or another has
+        own = [entry for entry in registry.audit(config.name) if entry.action == "promote" and entry.by == by]
+        verdict = replace(verdict, reasons=own[-1].reasons) if own else verdict
     elif retrains is None:
         registry.promote(config.name, version.number, expected=expected, reasons=verdict.reasons, by=by)
     else:

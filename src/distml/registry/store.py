@@ -7,7 +7,7 @@ models/<name>/audit/000001.json        each decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -38,7 +38,7 @@ class StoreRegistry:
 
         version, is_new = _until_won(append)
         if is_new:
-            self.record(Decision(name=name, version=version.number, action="register", by=f"run {run}"))
+            self.record(_registration(version))
         return version
 
     def names(self) -> list[str]:
@@ -65,7 +65,7 @@ class StoreRegistry:
     ) -> None:
         find(self.versions(name), name, number)
         revision, standing = self._standing(name)
-        decision = Decision(name=name, version=number, action="promote", reasons=reasons, by=by)
+        decision = Decision(name=name, version=number, action="promote", reasons=reasons, by=by, at=now())
         self._swap(revision, standing.promote(number, expected=expected), decision)
         self.record(decision)
 
@@ -73,14 +73,14 @@ class StoreRegistry:
         revision, standing = self._standing(name)
         after = standing.rollback(expected=expected)
         version = self._read(name, after.champions[-1], after)
-        decision = Decision(name=name, version=version.number, action="rollback", reasons=reasons, by=by)
+        decision = Decision(name=name, version=version.number, action="rollback", reasons=reasons, by=by, at=now())
         self._swap(revision, after, decision)
         self.record(decision)
         return version
 
     def prune(self, name: str, number: int, *, reasons: tuple[str, ...] = (), by: str = "") -> None:
         find(self.versions(name), name, number)
-        decision = Decision(name=name, version=number, action="prune", reasons=reasons, by=by)
+        decision = Decision(name=name, version=number, action="prune", reasons=reasons, by=by, at=now())
 
         def append() -> bool:
             revision, standing = self._standing(name)
@@ -98,7 +98,7 @@ class StoreRegistry:
 
     def _swap(self, revision: int, standing: Standing, decision: Decision) -> None:
         """Writes a standing that was made from the one of `revision`; a change in between makes this fail."""
-        change = {**standing.to_dict(), "action": decision.action, "at": now(), "by": decision.by}
+        change = {**standing.to_dict(), "decision": decision.to_dict()}
         self.storage.swap_json(f"models/{decision.name}/champion", revision, change)
 
     def record(self, decision: Decision) -> None:
@@ -112,8 +112,29 @@ class StoreRegistry:
         _until_won(append)
 
     def audit(self, name: str) -> list[Decision]:
-        folder = f"models/{name}/audit"
-        return [Decision.from_dict(self.storage.read_json(f"{folder}/{file}")) for file in self.storage.list(folder)]
+        log = [Decision.from_dict(value) for value in self._values(f"models/{name}/audit")]
+        missed = [decision for decision in self._changes(name, log) if decision not in log]
+        return sorted([*log, *missed], key=lambda decision: decision.at) if missed else log
+
+    def _changes(self, name: str, log: list[Decision]) -> Iterator[Decision]:
+        """What the changes themselves say was decided: a process may have died before it noted that in the log."""
+        registered = {decision.version for decision in log if decision.action == "register"}
+        for value in self._values(f"models/{name}/versions"):
+            if value["number"] not in registered:
+                yield _registration(Version(**value))
+        for value in self._values(f"models/{name}/champion"):
+            if "decision" in value:
+                yield Decision.from_dict(value["decision"])
+
+    def _values(self, folder: str) -> Iterator[dict[str, Any]]:
+        for file in self.storage.list(folder):
+            yield self.storage.read_json(f"{folder}/{file}")
+
+
+def _registration(version: Version) -> Decision:
+    return Decision(
+        name=version.name, version=version.number, action="register", by=f"run {version.run}", at=version.created_at
+    )
 
 
 def _until_won(append: Callable[[], Any]) -> Any:

@@ -45,6 +45,10 @@ class Tracker(Protocol):
         """The runs started with this one as their parent."""
         ...
 
+    def find_run(self, tag: str, value: str) -> str | None:
+        """The run that was started with a tag of this value; None when there is none."""
+        ...
+
     def last_step(self, run: str, metric: str) -> int | None:
         """The highest step at which the run has a value of the metric; None without any."""
         ...
@@ -101,6 +105,9 @@ class MemoryTracker:
             for key, logged in self.runs.items()
             if logged.parent == run
         ]
+
+    def find_run(self, tag: str, value: str) -> str | None:
+        return next((key for key, logged in self.runs.items() if logged.tags.get(tag) == value), None)
 
     def last_step(self, run: str, metric: str) -> int | None:
         return max((point.step for point in self.runs[run].points if point.metric == metric), default=None)

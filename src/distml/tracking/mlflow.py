@@ -94,6 +94,11 @@ class MlflowTracker:
                 page = runs.token or ""
         return found
 
+    def find_run(self, tag: str, value: str) -> str | None:
+        with answering(self.uri):
+            found = self.client.search_runs([self._experiment], f"tags.`{tag}` = '{value}'", max_results=1)
+        return found[0].info.run_id if found else None
+
     def last_step(self, run: str, metric: str) -> int | None:
         with answering(self.uri):
             return max((value.step for value in self.client.get_metric_history(run, metric)), default=None)

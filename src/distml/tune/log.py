@@ -104,6 +104,7 @@ class TrialLog:
         return self._elapsed_before_s + time.monotonic() - self._began_at
 
     def start(self, candidate: Candidate) -> None:
+        self.files.checkpoint(candidate.number).delete()  # of a search that was cut off while it was forgotten
         self._trials[candidate.number] = LoggedTrial(candidate=candidate)
         self._write(candidate.number)
 

@@ -66,6 +66,8 @@ class Search:
             goes_on = self._keep(number, epoch)
         if trial.record is not None:
             self._records[number] = trial.record
+            if self._log is not None:  # it may have been cut off between the record and this
+                self._log.files.checkpoint(number).delete()
         elif not goes_on:  # cut off between a rung's verdict and the record
             self.end(candidate, is_given_up=True)
         else:
