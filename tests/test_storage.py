@@ -1,3 +1,4 @@
+import errno
 import os
 import pickle
 import stat
@@ -166,6 +167,13 @@ def test_a_new_folder_replaces_the_old_one_whole(storage):
     with storage.new_folder("f") as folder:
         (folder / "new").write_bytes(b"")
     assert everything_below(Path(storage.root)) == {"f", "f/new"}
+
+
+def test_a_full_disk_is_said_of_the_folder(storage):
+    with pytest.raises(StorageError, match=r"storage must be writable.*No space left"), storage.new_folder("a/b"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not storage.exists("a/b")
+    assert storage.leftovers() == ()
 
 
 def test_a_failing_block_publishes_nothing(storage):

@@ -6,6 +6,7 @@ pyarrow's filesystems (local paths, s3://, gs://), and changes small records by 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -169,8 +170,7 @@ class Storage:
                 "a record in storage is whole",
                 received=f"no JSON: {error}",
                 where=self.uri(key),
-                remedy="bring it back from a backup; a stage's (prepared/, searched/, trained/, evaluated/) is made again "
-                "when its folder is deleted",
+                remedy="bring it back from a backup; a stage's record is made again when the stage's folder is deleted",
             ) from error
 
     def write_json(self, key: str, value: Any) -> None:
@@ -228,11 +228,15 @@ class Storage:
     @contextmanager
     def new_folder(self, key: str) -> Iterator[Path]:
         """A local folder to fill; its files appear under `key` only when the block ends without an error."""
+        is_filled = False
         with self._scratch(key) as staging:
-            yield staging
             try:
+                yield staging
+                is_filled = True
                 self._publish(staging, key)
             except OSError as error:
+                if not is_filled and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise  # the block's own
                 raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
 
     @contextmanager
