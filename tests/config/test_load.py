@@ -211,6 +211,24 @@ def test_an_unknown_key_in_an_override_is_refused():
     assert refused(MINIMAL, overrides=["serch.x=1"]).remedy == "did you mean 'search'?"
 
 
+@pytest.mark.parametrize(
+    ("override", "where"),
+    [
+        ("search.num_samples=twelve", "-s, search.num_samples"),
+        ("search.num_sample=3", "-s"),
+        ("serch.x=1", "-s"),
+        ("model.families=[linear, cnn]", "-s, model.families.1"),
+    ],
+)
+def test_a_mistake_in_an_override_is_not_put_on_the_file(override, where):
+    assert refused(MINIMAL + "search: {num_samples: 12}\n", overrides=[override]).where == where
+
+
+def test_a_mistake_beside_an_override_is_put_on_the_file():
+    error = refused(MINIMAL + "search: {num_samples: many}\n", overrides=["search.metric=auc", "seed=3"])
+    assert error.where == "run.yaml, line 5, search.num_samples"
+
+
 def test_reads_a_file(tmp_path: Path):
     path = tmp_path / "run.yaml"
     path.write_text(MINIMAL)

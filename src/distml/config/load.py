@@ -71,6 +71,7 @@ def parse_config(
     where: str = "config",
 ) -> RunConfig:
     """Like `load_config`, from YAML text."""
+    overrides = tuple(overrides)
     try:
         node = yaml.compose(text, Loader=_Loader)
         values = yaml.load(text, Loader=_Loader)
@@ -90,7 +91,7 @@ def parse_config(
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise _config_error(error, node, where) from error
+        raise _config_error(error, node, where, overrides) from error
 
 
 def with_overrides(config: RunConfig, overrides: Iterable[str], environ: Mapping[str, str] | None = None) -> RunConfig:
@@ -137,9 +138,12 @@ def _yaml_error(error: yaml.YAMLError, where: str) -> ConfigError:
     return ConfigError("a run config is valid YAML", received=problem, where=place)
 
 
+def _keys(override: str) -> list[str]:
+    return override.partition("=")[0].strip().split(".")
+
+
 def _override(values: dict[str, Any], override: str) -> None:
-    path, separator, text = override.partition("=")
-    keys = path.strip().split(".")
+    keys, (_, separator, text) = _keys(override), override.partition("=")
     if not separator or not all(keys):
         raise ConfigError("an override is written section.key=value", received=override, where="-s")
     try:
@@ -180,11 +184,15 @@ def _interpolate(value: Any, environ: Mapping[str, str], where: str, path: tuple
     return "".join(piece if i % 2 else VARIABLE.sub(resolve, piece) for i, piece in enumerate(pieces))
 
 
-def _config_error(error: ValidationError, node: yaml.Node | None, where: str) -> ConfigError:
+def _config_error(
+    error: ValidationError, node: yaml.Node | None, where: str, overrides: tuple[str, ...] = ()
+) -> ConfigError:
     details = error.errors(include_url=False)
     # An unknown key explains a missing one beside it, so it comes first.
     first = min(details, key=lambda item: item["type"] != "extra_forbidden")
     path = tuple(part for part in first["loc"] if part not in ("RunConfig",))
+    if any(_wrote(override, path, is_unknown=first["type"] == "extra_forbidden") for override in overrides):
+        node, where = None, "-s"
     line = _line(node, path)
     place = f"{where}, line {line}" if line else where
     more = f" ({len(details) - 1} more after this one)" if len(details) > 1 else ""
@@ -201,6 +209,12 @@ def _config_error(error: ValidationError, node: yaml.Node | None, where: str) ->
     received = None if isinstance(first["input"], dict) else first["input"]
     location = f"{place}, {_dotted(path)}" if path else place
     return ConfigError(rule[0].lower() + rule[1:] + more, received=received, where=location)
+
+
+def _wrote(override: str, path: tuple[Any, ...], *, is_unknown: bool) -> bool:
+    """Whether what stands at a path comes from an override; an unknown section comes with any key below it."""
+    keys, parts = _keys(override), [str(part) for part in path]
+    return parts[: len(keys)] == keys or (is_unknown and keys[: len(parts)] == parts)
 
 
 def _known_keys(path: tuple[Any, ...]) -> list[str]:
