@@ -85,7 +85,7 @@ def _written_groups() -> list[Group]:
             continue  # it ended between listing and reading
         options = dict(argument.partition("=")[::2] for argument in arguments if argument.startswith("--"))
         if any(argument.endswith(_MONITORS) for argument in arguments) and options.get("--gcs-address") == address:
-            return groups_of(_read_yaml(options.get("--autoscaling-config")))
+            return groups_of(_read_yaml(process.parent / "cwd", options.get("--autoscaling-config")))
     return []
 
 
@@ -104,11 +104,12 @@ def groups_of(config: Mapping[str, Any]) -> list[Group]:
     ]
 
 
-def _read_yaml(path: str | None) -> Mapping[str, Any]:
+def _read_yaml(folder: Path, path: str | None) -> Mapping[str, Any]:
+    """A file that a process of this folder was given."""
     import yaml
 
     try:
-        return yaml.safe_load(Path(path).expanduser().read_text("utf-8")) if path else {}
+        return yaml.safe_load((folder / Path(path).expanduser()).read_text("utf-8")) if path else {}
     except (OSError, yaml.YAMLError):
         return {}
 

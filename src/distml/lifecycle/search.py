@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distml.config import RunConfig
-from distml.errors import TrainingError
+from distml.errors import NotFoundError, TrainingError
+from distml.lifecycle.liveness import owner_is_alive, this_process
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
 from distml.metrics import Metric, metric_for
@@ -21,6 +26,7 @@ from distml.tune.log import TrialLog
 from distml.tune.objective import best_of
 from distml.tune.study import Study
 
+_POLL_S = 0.5
 MIN_LAG = 4  # so that one machine and another with fewer than four trials at once search alike
 
 
@@ -59,9 +65,13 @@ def search(
     metric = metric_for(config.search.metric, prepared.target.task)
     key = search_key(config, prepared.key)
     log = TrialLog(storage, f"searched/{key}")
-    value, reused = once(
-        storage, f"searched/{key}", lambda: _search(config, prepared, metric, listener, max_concurrent, scratch, log)
-    )
+    _wait_for_owner(storage, f"searched/{key}", listener)
+
+    def work() -> dict[str, Any]:
+        with _owned(storage, f"searched/{key}"):
+            return _search(config, prepared, metric, listener, max_concurrent, scratch, log)
+
+    value, reused = once(storage, f"searched/{key}", work)
     if reused and goes_on:  # the process before may have died before it told of every trial
         for trial in log.read():
             listener.on_recall(trial)
@@ -69,6 +79,36 @@ def search(
     best = best_of(list(records), metric)
     assert best is not None, "a search without a best trial raises before it is stored"
     return Searched(key=key, metric=metric, records=records, best=best, was_reused=reused)
+
+
+def _wait_for_owner(storage: Storage, folder: str, listener: SearchListener) -> None:
+    """Waits while another process of this machine is at the same search: two would run every trial twice."""
+    is_told = False
+    while not storage.exists(f"{folder}/result.json"):
+        owner = _owner(storage, folder)
+        if owner is None or owner["pid"] == os.getpid() or not owner_is_alive(owner):
+            return
+        if not is_told:
+            listener.on_note(f"waits for process {owner['pid']}, which is at the same search")
+            is_told = True
+        time.sleep(_POLL_S)
+
+
+def _owner(storage: Storage, folder: str) -> dict[str, Any] | None:
+    try:
+        return storage.read_json(f"{folder}/owner.json")
+    except NotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _owned(storage: Storage, folder: str) -> Iterator[None]:
+    """The search as this process's own, for those that come meanwhile."""
+    storage.write_json(f"{folder}/owner.json", this_process())
+    try:
+        yield
+    finally:
+        storage.delete(f"{folder}/owner.json")
 
 
 def search_key(config: RunConfig, prepared_key: str) -> str:

@@ -94,7 +94,8 @@ class TrialLog:
 
     def clear(self) -> None:
         """Forgets every trial: the search begins again."""
-        self._storage.delete(self._folder)
+        for name in ("trials", "begun.json"):
+            self._storage.delete(f"{self._folder}/{name}")
         self._trials.clear()
         self._elapsed_before_s = 0.0
 

@@ -133,6 +133,10 @@ class _Coordinator:
         self.given_up.add(trial_id)
         return False
 
+    def on_death(self, trial_id: str) -> None:
+        number = self.candidates[trial_id].number
+        self.search.note(f"the worker of trial {number} died; another goes on from its checkpoint")
+
     def on_end(self, trial_id: str, result: dict[str, Any] | None, failure: str | None) -> None:
         if trial_id in self.ended:
             return
@@ -188,10 +192,13 @@ class _Scheduler(FIFOScheduler):
 
 
 class _Callback(tune.Callback):
-    """Hears of errors with their text."""
+    """Hears of errors with their text, and of workers that died."""
 
     def __init__(self, coordinator: _Coordinator) -> None:
         self._coordinator = coordinator
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._coordinator.on_death(trial.trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._coordinator.on_end(trial.trial_id, trial.last_result, _reason(trial))

@@ -138,6 +138,10 @@ class Search:
         self._study.complete(record)
         self._listener.on_end(record)
 
+    def note(self, text: str) -> None:
+        """What whoever watches should know, in a line."""
+        self._listener.on_note(text)
+
     def stop_rest(self) -> None:
         """Ends the trials that were running when the time was up."""
         for candidate in [*self._running.values(), *self._waiting]:
