@@ -44,7 +44,7 @@ def left(store):
             str(path)
             for path in files
             if path.parts[0] not in ("mlflow", "runs") and "audit" not in path.parts
-            and not hidden.intersection(path.parents)
+            and not hidden.intersection((path, *path.parents))
         ),
         "tracked": tracked(store),
     }  # fmt: skip
