@@ -177,3 +177,19 @@ def test_round_trips_through_json():
 )
 def test_arrow_type(kind, arrow):
     assert Column(name="x", kind=kind, dtype="string").arrow_type == arrow
+
+
+@pytest.mark.parametrize(
+    ("columns", "remedy"),
+    [
+        (["x", "Target"], "did you mean 'Target'?"),
+        (["x;target"], "set data.source.delimiter: ';', by which its only column 'x;target' falls into several"),
+        (["x\tlabel"], "set data.source.delimiter: '\\t', by which its only column 'x\\tlabel' falls into several"),
+        (["a", "b;c"], "its columns: a, b;c"),
+    ],
+)
+def test_a_target_that_is_not_there_comes_with_what_may_be_meant(columns, remedy):
+    table = pa.table({name: ["1"] for name in columns})
+    with pytest.raises(DataError) as caught:
+        infer_schema(table, data_config(target="target"))
+    assert caught.value.remedy == remedy

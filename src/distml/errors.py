@@ -100,15 +100,16 @@ class ConflictError(DistmlError):
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:
-    """The known word nearest to `word`, or None.
+    """The known word nearest to `word`, whatever the case, or None.
 
-    >>> did_you_mean("treshold", ["threshold", "storage"])
-    'threshold'
+    >>> did_you_mean("treshold", ["threshold", "storage"]), did_you_mean("Y", ["x", "y"])
+    ('threshold', 'y')
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
-    return near[0] if near else None
+    by_case = {name.lower(): name for name in reversed(known)}
+    near = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
+    return by_case[near[0]] if near else None
 
 
 def root_cause(error: BaseException) -> BaseException:

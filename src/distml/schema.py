@@ -118,14 +118,23 @@ def _check_names(names: Sequence[str], config: DataConfig) -> None:
     for place, columns in wanted.items():
         for column in columns:
             if column is not None and column not in names:
-                near = did_you_mean(column, list(names))
-                hint = f"did you mean {near!r}?" if near else f"its columns: {', '.join(names[:40])}"
                 raise DataError(
                     f"{place} names a column of the table",
                     received=column,
                     where=config.source.uri,
-                    remedy=hint,
+                    remedy=_hint(column, names),
                 )
+
+
+def _hint(column: str, names: Sequence[str]) -> str:
+    """What a name that isn't there may have been meant for; the delimiter, where all names came out as one."""
+    found = [sign for sign in ";\t|" if len(names) == 1 and sign in names[0]]
+    if found:
+        return f"set data.source.delimiter: {found[0]!r}, by which its only column {names[0][:60]!r} falls into several"
+    near = did_you_mean(column, list(names))
+    if near:
+        return f"did you mean {near!r}?"
+    return f"its columns: {', '.join(names[:40])}"
 
 
 def _infer_column(name: str, values: Any, config: DataConfig) -> Column:

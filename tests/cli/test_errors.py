@@ -1,6 +1,7 @@
 """What the command line says to bad input: exit code 2, one paragraph, no stack trace, nothing left behind."""
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import orjson
@@ -108,3 +109,8 @@ def test_what_is_not_there_is_said_in_one_line(arguments: list[str], said: str, 
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_all_that_is_printed(tmp_path):
+    done = distml("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{version('distml')}\n", "")

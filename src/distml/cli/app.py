@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from distml.cli import check, compare, init, lifecycle, live, look, predict, settings, store, versions
+from distml.cli.output import begin, result
 from distml.cli.remote import remotable
 
 app = typer.Typer(
@@ -21,6 +23,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        begin(False)
+        result(None, version("distml"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="distml's version, and nothing else", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    pass
+
+
 for group in (init, check, lifecycle, predict, live, versions, look, compare, store, settings):
     group.register(app)
 for known in app.registered_commands:

@@ -189,7 +189,7 @@ def _begin(
         return _begin_again(why, config, metric, listener, max_concurrent, log)
     if begun:
         num_ended = sum(trial.record is not None for trial in begun)
-        listener.on_note(f"goes on: {num_ended} trials had ended, {len(begun) - num_ended} were running")
+        listener.on_note(f"goes on: {num_ended} of {len(begun)} trials had ended")
     halving = Halving(metric, max_epochs=config.train.max_epochs, lag=lag)
     decides = halving if config.search.scheduler == "asha" else None
     return Search(study, decides, listener, log, begun), halving.rungs if decides else ()

@@ -61,6 +61,11 @@ class Registry(Protocol):
         """A new version; a package that is kept is registered once only and gives the version that it has."""
         ...
 
+    @property
+    def place(self) -> str:
+        """Where versions are kept, for errors."""
+        ...
+
     def names(self) -> list[str]: ...
 
     def versions(self, name: str) -> list[Version]:
@@ -115,7 +120,10 @@ def resolve(registry: Registry, reference: str) -> Version:
     versions = registry.versions(name)
     if not versions:
         known = ", ".join(registry.names()) or "none"
-        raise NotFoundError("a model is registered before it is used", received=name, remedy=f"known models: {known}")
+        raise NotFoundError(
+            "a model is registered before it is used", received=name, where=registry.place,
+            remedy=f"known models: {known}",
+        )  # fmt: skip
     if number:
         chosen = [version for version in versions if str(version.number) == number]
     elif alias in ("", "champion"):

@@ -33,6 +33,10 @@ class MemoryRegistry:
             self.record(Decision(name=name, version=version.number, action="register", by=f"run {run}"))
             return version
 
+    @property
+    def place(self) -> str:
+        return "memory"
+
     def names(self) -> list[str]:
         return sorted(self._versions)
 

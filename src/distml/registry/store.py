@@ -41,6 +41,10 @@ class StoreRegistry:
             self.record(_registration(version))
         return version
 
+    @property
+    def place(self) -> str:
+        return self.storage.root
+
     def names(self) -> list[str]:
         return self.storage.list("models")
 
