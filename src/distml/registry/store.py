@@ -118,7 +118,10 @@ class StoreRegistry:
     def audit(self, name: str) -> list[Decision]:
         log = [Decision.from_dict(value) for value in self._values(f"models/{name}/audit")]
         missed = [decision for decision in self._changes(name, log) if decision not in log]
-        return sorted([*log, *missed], key=lambda decision: decision.at) if missed else log
+        if not missed:
+            return log
+        # Of one moment, a version is registered before anything is decided about it.
+        return sorted([*log, *missed], key=lambda entry: (entry.at, entry.action != "register", entry.version))
 
     def _changes(self, name: str, log: list[Decision]) -> Iterator[Decision]:
         """What the changes themselves say was decided: a process may have died before it noted that in the log."""
