@@ -68,7 +68,9 @@ def test_or_until_the_other_is_gone(storage):
 @pytest.mark.parametrize("owner", [{"born": "another boot"}, {"host": "elsewhere"}, {}])
 def test_a_dead_owner_another_machines_and_oneself_are_not_waited_for(storage, owner):
     storage.write_json(f"{FOLDER}/owner.json", {**this_process(), **owner})
-    _wait_for_owner(storage, FOLDER, Heard())
+    heard = Heard()
+    _wait_for_owner(storage, FOLDER, heard)
+    assert heard.notes == []
 
 
 def test_a_search_is_ones_own_while_it_runs(storage):
