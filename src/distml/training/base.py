@@ -25,7 +25,7 @@ class FitSettings:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     num_threads: int = 1
-    checkpoint: Checkpoint | None = None  # to go on from if there is one, and to write to
+    checkpoint: Checkpoint | None = None  # of a network: to go on from if there is one, and to write to
     checkpoint_interval_s: float = 5.0
 
 
