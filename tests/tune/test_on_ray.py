@@ -102,7 +102,7 @@ def test_a_killed_worker_costs_nothing(tmp_path):
                               objective_of(), data_of())  # fmt: skip
     records, heard = search_killed(tmp_path, 2)
     assert heard.num_kills == 0
-    assert heard.notes == ["the worker of trial 1 died; another goes on from its checkpoint"] * 2
+    assert heard.notes == ["the worker of trial 1 died; another takes it up"] * 2
     assert repeatable(records) == repeatable(wanted)
     for record in records:
         assert [epoch.epoch for epoch in heard.epochs[record.number]] == list(range(1, record.num_epochs + 1))

@@ -135,7 +135,7 @@ class _Coordinator:
 
     def on_death(self, trial_id: str) -> None:
         number = self.candidates[trial_id].number
-        self.search.note(f"the worker of trial {number} died; another goes on from its checkpoint")
+        self.search.note(f"the worker of trial {number} died; another takes it up")
 
     def on_end(self, trial_id: str, result: dict[str, Any] | None, failure: str | None) -> None:
         if trial_id in self.ended:
