@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from distml.clean import RowCleaner
 from distml.config import FeaturesConfig
-from distml.config.sections import DataConfig
+from distml.config.data import DataConfig
 from distml.features import fit_features
 from distml.hashing import row_hashes
 from distml.metrics import metric_for

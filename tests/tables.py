@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from distml.clean import RowCleaner
 from distml.config import CleanConfig, DataConfig, SourceConfig
-from distml.config.sections import FeaturesConfig
+from distml.config.features import FeaturesConfig
 from distml.features import FeaturePipeline, Recipe, fit_features
 from distml.hashing import row_hashes
 from distml.metrics import metric_for

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from distml.config.sections import Task
+from distml.config.base import Task
 from distml.errors import ConfigError, did_you_mean
 
 Function = Callable[[np.ndarray, np.ndarray], float]

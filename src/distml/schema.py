@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from distml.config.sections import DataConfig, Kind
+from distml.config.base import Kind
+from distml.config.data import DataConfig
 from distml.errors import DataError, did_you_mean
 
 Role = Literal["feature", "target", "id", "time", "weight", "excluded"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.config.sections import Kind
+from distml.config.base import Kind
 from distml.hashing import hash_column, mix
 
 MAX_CATEGORIES = 100_000

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from distml.clean import as_text
-from distml.config.sections import DataConfig, Scalar, Task
+from distml.config.base import Scalar, Task
+from distml.config.data import DataConfig
 from distml.errors import DataError
 from distml.schema import Schema
 from distml.summary import TableSummary, as_numbers

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distml.cluster.capacity import Capacity, Node, check_replicas, num_fitting, trials_at_once
-from distml.config.sections import SearchConfig, ServeConfig
+from distml.config.live import ServeConfig
+from distml.config.search import SearchConfig
 from distml.errors import ConfigError
 
 SMALL = Node(name="small", cpu=2)

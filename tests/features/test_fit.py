@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from distml.config.sections import FeaturesConfig
+from distml.config.features import FeaturesConfig
 from distml.errors import DataError
 from distml.features import FittedFeatures, QuantileScale, StandardScale, fit_features
 from tables import cleaner_of, pipeline_of, summary_of

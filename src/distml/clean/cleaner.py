@@ -15,7 +15,9 @@ import numpy as np
 from distml.clean.convert import as_mask, cast, is_text, whole
 from distml.clean.findings import MAX_EXAMPLES, Finding, Taken
 from distml.clean.rules import Found, check_replacements, check_rule, enforce, null_non_finite, replace_values
-from distml.config.sections import CleanConfig, RuleConfig, Scalar, SourceConfig
+from distml.config.base import Scalar
+from distml.config.clean import CleanConfig, RuleConfig
+from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.schema import Column, Role, Schema
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.config.sections import Scalar
+from distml.config.base import Scalar
 from distml.schema import Column
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from distml.clean.convert import as_text, is_number
 from distml.clean.findings import Taken
-from distml.config.sections import CleanConfig, RuleConfig, Scalar, SourceConfig
+from distml.config.base import Scalar
+from distml.config.clean import CleanConfig, RuleConfig
+from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.schema import Column
 

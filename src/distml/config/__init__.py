@@ -1,32 +1,17 @@
 """The run config: what a user writes, as frozen values."""
 
+from distml.config.base import Task
+from distml.config.clean import CleanConfig, RuleConfig
+from distml.config.data import DataConfig, RolesConfig
+from distml.config.features import CategoricalConfig, FeaturesConfig, NumericConfig
+from distml.config.gates import EvaluateConfig, GateConfig, GatesConfig
+from distml.config.live import AutoscalingConfig, MonitorConfig, RetrainConfig, ServeConfig
 from distml.config.load import load_config, parse_config, with_absolute_paths, with_overrides
-from distml.config.sections import (
-    AutoscalingConfig,
-    CategoricalConfig,
-    CleanConfig,
-    DataConfig,
-    EvaluateConfig,
-    FeaturesConfig,
-    GateConfig,
-    GatesConfig,
-    ModelConfig,
-    MonitorConfig,
-    NumericConfig,
-    PointConfig,
-    RetrainConfig,
-    RolesConfig,
-    RuleConfig,
-    RunConfig,
-    SearchConfig,
-    ServeConfig,
-    SourceConfig,
-    SplitConfig,
-    Task,
-    TrackingConfig,
-    TrainConfig,
-    ValidateConfig,
-)
+from distml.config.run import RunConfig
+from distml.config.search import ModelConfig, PointConfig, SearchConfig, TrackingConfig, TrainConfig
+from distml.config.source import SourceConfig
+from distml.config.split import SplitConfig
+from distml.config.validation import ValidateConfig
 
 __all__ = [
     "AutoscalingConfig",

@@ -11,7 +11,9 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from distml.config.sections import GateConfig, GatesConfig, RunConfig, SourceConfig
+from distml.config.gates import GateConfig, GatesConfig
+from distml.config.run import RunConfig
+from distml.config.source import SourceConfig
 from distml.errors import ConfigError, did_you_mean
 from distml.secrets import VARIABLE
 

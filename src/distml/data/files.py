@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from distml.config.sections import SourceConfig
+from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.secrets import with_secrets
 

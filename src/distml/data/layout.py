@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from distml.config.sections import SourceConfig
+from distml.config.source import SourceConfig
 from distml.data.files import Fragment
 from distml.data.source import open_filesystem, read_fragment
 from distml.data.text import read_names

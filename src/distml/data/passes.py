@@ -15,7 +15,7 @@ import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
-from distml.config.sections import SourceConfig
+from distml.config.source import SourceConfig
 from distml.data.source import Fragment, read_fragment
 from distml.data.split import SPLITS, Split, SplitPlan
 from distml.errors import DistmlError

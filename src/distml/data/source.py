@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from distml.config.sections import SourceConfig
+from distml.config.source import SourceConfig
 from distml.data.files import Fragment, find_files, open_filesystem
 from distml.data.text import read_text
 from distml.errors import DataError

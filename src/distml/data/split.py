@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from distml.config.sections import SplitConfig
+from distml.config.split import SplitConfig
 from distml.hashing import mix
 
 Split = Literal["train", "validation", "test"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distml.config.sections import SourceConfig
+from distml.config.source import SourceConfig
 from distml.data.files import find_files
 from distml.data.patterns import patterns_of
 from distml.data.sniff import Dialect, sniff

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from distml.config.sections import SourceConfig
+from distml.config.source import SourceConfig
 from distml.data.files import Fragment, open_filesystem
 from distml.errors import DataError
 

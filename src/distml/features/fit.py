@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from distml.clean import Finding, RowCleaner
-from distml.config.sections import CategoricalConfig, ColumnFeatureConfig, FeaturesConfig, NumericConfig
+from distml.config.features import CategoricalConfig, ColumnFeatureConfig, FeaturesConfig, NumericConfig
 from distml.errors import DataError, did_you_mean
 from distml.features.pipeline import FeaturePipeline
 from distml.features.transforms import (

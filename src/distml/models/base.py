@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from distml.batch import FeatureBatch, InputSpec
-from distml.config.sections import Task
+from distml.config.base import Task
 from distml.errors import ConfigError, did_you_mean
 
 Params = Mapping[str, Any]

@@ -15,7 +15,7 @@ from typing import Any
 from distml.clean import RowCleaner
 from distml.clean.convert import whole
 from distml.config import CleanConfig, DataConfig, RolesConfig
-from distml.config.sections import Kind
+from distml.config.base import Kind
 from distml.data.source import read_head
 from distml.errors import DataError
 from distml.hashing import row_hashes

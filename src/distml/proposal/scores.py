@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distml.config.sections import Task
+from distml.config.base import Task
 from distml.metrics import METRICS
 
 _MAX_ROWS = 20_000

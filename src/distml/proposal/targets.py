@@ -12,7 +12,7 @@ import numpy as np
 
 from distml.clean import as_text
 from distml.clean.convert import is_text
-from distml.config.sections import Scalar, Task
+from distml.config.base import Scalar, Task
 from distml.errors import DataError, did_you_mean
 from distml.schema import Dtype
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from distml.batch import FeatureBatch, InputSpec
-from distml.config.sections import Task
+from distml.config.base import Task
 from distml.metrics import Metric
 from distml.models import FAMILIES, ModelSpec
 from distml.training import EpochResult, FitResult, FitSettings, fit

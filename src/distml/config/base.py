@@ -1,0 +1,28 @@
+"""What the sections of a run config are made of.
+
+A section is a frozen value that refuses unknown keys. It holds what a user may choose and its default, and rules that
+need nothing but the config itself. It knows nothing of the data; what depends on the table is resolved by the
+lifecycle.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+Scalar = bool | int | float | str
+Task = Literal["binary", "multiclass", "regression"]
+Kind = Literal["numeric", "categorical", "boolean", "datetime"]
+Action = Literal["drop", "null", "clip", "quarantine", "fail"]
+
+
+def one_or_many(value: Any) -> Any:
+    return value if value is None or isinstance(value, (list, tuple)) else [value]
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())

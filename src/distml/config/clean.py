@@ -1,0 +1,42 @@
+"""The section `clean`: repairs of rows."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from distml.config.base import Action, Scalar, Section
+
+
+class RuleConfig(Section):
+    """What values of a column are possible, and what happens to the others."""
+
+    min: float | None = None
+    max: float | None = None
+    allowed: tuple[Scalar, ...] | None = None
+    on_violation: Action | None = Field("fail", description="drop, null, clip, quarantine or fail")
+
+    @field_validator("on_violation", mode="before")
+    @classmethod
+    def _yaml_null_is_null(cls, value: Any) -> Any:
+        return "null" if value is None else value  # `on_violation: null` reads as None in YAML
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> RuleConfig:
+        if self.min is None and self.max is None and self.allowed is None:
+            raise ValueError("a rule needs `min`, `max` or `allowed`")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"`min` {self.min} is above `max` {self.max}")
+        if self.on_violation == "clip" and self.allowed is not None:
+            raise ValueError("`clip` needs `min` or `max`; values outside `allowed` have no nearest one")
+        return self
+
+
+class CleanConfig(Section):
+    """Row-wise repairs, the same ones in preparation and serving."""
+
+    duplicates: Literal["drop", "keep", "fail"] = Field("drop", description="exact repeats of a whole row")
+    strip: bool = Field(True, description="strip white space around texts")
+    replace: dict[str, dict[Scalar, Scalar | None]] = Field({}, description="column: {old value: new value}")
+    rules: dict[str, RuleConfig] = Field({}, description="column: what its values may be")
