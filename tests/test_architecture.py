@@ -21,6 +21,7 @@ FLOORS = [
     {"clean", "summary"},
     {"target"},
     {"data", "features", "models", "tracking"},
+    {"inspection"},
     {"training", "postprocess", "records", "proposal"},
     {"package", "window"},
     {"predictor", "registry"},

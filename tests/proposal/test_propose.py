@@ -10,7 +10,7 @@ import pytest
 
 from distml.config import CleanConfig
 from distml.errors import DataError
-from distml.proposal import Remark
+from distml.inspection import Remark
 from distml.proposal.propose import Proposal, name_of, propose
 
 N = 400

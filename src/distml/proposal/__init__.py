@@ -1,5 +1,1 @@
 """What a table's run config should be: what a sample shows of it, and the config written with its reasons."""
-
-from distml.proposal.remark import Remark
-
-__all__ = ["Remark"]

@@ -11,10 +11,10 @@ from typing import Any
 from distml.config import ModelConfig, SearchConfig, parse_config
 from distml.data.header import IS_NUMBER
 from distml.errors import ConfigError
+from distml.inspection import Remark
+from distml.inspection.remark import counted, shown
 from distml.metrics import metric_for
-from distml.proposal import Remark
 from distml.proposal.propose import Proposal
-from distml.proposal.remark import counted, shown
 
 WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")

@@ -19,13 +19,13 @@ from distml.config.base import Kind
 from distml.data.source import read_head
 from distml.errors import DataError
 from distml.hashing import row_hashes
-from distml.proposal import Remark, signs
-from distml.proposal.columns import Columns, look_at_columns
-from distml.proposal.leaks import Leaks, find_leaks
+from distml.inspection import Remark, signs
+from distml.inspection.columns import Columns, look_at_columns
+from distml.inspection.leaks import Leaks, find_leaks
+from distml.inspection.targets import Target, look_at_target, resolve_column
+from distml.inspection.tokens import Tokens, trimmed
 from distml.proposal.remarks import are_cases, remarks_on
 from distml.proposal.tables import Table, altered, data_of, tidied, tokens_of
-from distml.proposal.targets import Target, look_at_target, resolve_column
-from distml.proposal.tokens import Tokens, trimmed
 from distml.schema import Schema, infer_schema
 from distml.summary import as_numbers
 

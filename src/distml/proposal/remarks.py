@@ -10,11 +10,11 @@ import numpy as np
 from distml.clean.convert import whole
 from distml.data.sample import Sample
 from distml.hashing import row_hashes
-from distml.proposal import signs
-from distml.proposal.remark import Remark, counted, shown
-from distml.proposal.scores import score_columns
-from distml.proposal.targets import Target, same_spelling
-from distml.proposal.tokens import Tokens
+from distml.inspection import signs
+from distml.inspection.remark import Remark, counted, shown
+from distml.inspection.scores import score_columns
+from distml.inspection.targets import Target, same_spelling
+from distml.inspection.tokens import Tokens
 from distml.schema import Schema
 from distml.summary import as_numbers
 

@@ -13,7 +13,7 @@ from distml.config import CleanConfig, DataConfig, SourceConfig
 from distml.data.sample import Sample, sample_table
 from distml.data.survey import Survey, survey
 from distml.errors import DataError
-from distml.proposal.tokens import Tokens, find_tokens
+from distml.inspection.tokens import Tokens, find_tokens
 from distml.schema import Schema
 
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from distml.proposal.columns import Columns, look_at_columns
-from distml.proposal.remark import Remark
+from distml.inspection.columns import Columns, look_at_columns
+from distml.inspection.remark import Remark
 from tables import cleaner_of
 
 N = 200

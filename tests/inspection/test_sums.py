@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distml.proposal.sums import Identity, find_identity
+from distml.inspection.sums import Identity, find_identity
 
 N = 3000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from distml.proposal.scores import (
+from distml.inspection.scores import (
     Lone,
     almost_perfect,
     binned_auc,

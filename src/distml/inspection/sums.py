@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distml.proposal.scores import drawn
+from distml.inspection.scores import drawn
 
 _NUM_ROWS = 4_000
 _MAX_TERMS = 40

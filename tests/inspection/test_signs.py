@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from distml.proposal import signs
+from distml.inspection import signs
 
 RNG = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from distml.errors import DataError
-from distml.proposal.targets import (
+from distml.inspection.targets import (
     Target,
     find_task,
     look_at_target,

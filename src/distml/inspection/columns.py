@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from distml.clean.convert import whole
-from distml.proposal import signs
-from distml.proposal.remark import Remark
+from distml.inspection import signs
+from distml.inspection.remark import Remark
 from distml.schema import Column, Schema
 from distml.summary import as_numbers
 

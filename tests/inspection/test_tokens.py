@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from distml.proposal.tokens import Tokens, find_tokens
+from distml.inspection.tokens import Tokens, find_tokens
 
 NUMBERS = [str(i) for i in range(100)]
 

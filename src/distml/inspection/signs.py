@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from distml.proposal.remark import shown
-from distml.proposal.tokens import numbers_mask
+from distml.inspection.remark import shown
+from distml.inspection.tokens import numbers_mask
 
 _ID_NAME = re.compile(
     r"(?i:(?:^|[_\W])(?:id|uuid|guid|key|index|number|no|nr)$|^(?:id|uuid|guid)(?:$|[_\W]))|[a-z](?:ID|Id)$"

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from distml.proposal.columns import Columns, look_at_columns
-from distml.proposal.leaks import Leaks, as_array, find_leaks
-from distml.proposal.remark import Remark
-from distml.proposal.targets import Target, look_at_target
+from distml.inspection.columns import Columns, look_at_columns
+from distml.inspection.leaks import Leaks, as_array, find_leaks
+from distml.inspection.remark import Remark
+from distml.inspection.targets import Target, look_at_target
 from tables import cleaner_of
 
 N = 1000

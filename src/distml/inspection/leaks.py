@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from distml.clean.convert import whole
-from distml.proposal.columns import Columns
-from distml.proposal.remark import Remark
-from distml.proposal.scores import Lone, almost_perfect, is_by_design, score_columns, standing_out
-from distml.proposal.sums import find_identity
-from distml.proposal.targets import Target
+from distml.inspection.columns import Columns
+from distml.inspection.remark import Remark
+from distml.inspection.scores import Lone, almost_perfect, is_by_design, score_columns, standing_out
+from distml.inspection.sums import find_identity
+from distml.inspection.targets import Target
 from distml.schema import Schema
 from distml.summary import as_numbers
 
