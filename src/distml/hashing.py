@@ -6,12 +6,15 @@ partitioning. It depends on values alone: not on the order of columns, chunks or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-_MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NULL = np.uint64(0x9E3779B97F4A7C15)
+_STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
+_LAST = np.uint64(31)
+_BLOCK = 1 << 15  # values that stay in a core's cache through all steps, about three times as fast as all at once
 
 
 def mix(values: np.ndarray) -> np.ndarray:
@@ -19,11 +22,20 @@ def mix(values: np.ndarray) -> np.ndarray:
 
     values: uint64 [n]; returns uint64 [n].
     """
-    with np.errstate(over="ignore"):
-        z = values.astype(np.uint64) + _NULL
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+    values = np.asarray(values, np.uint64)
+    mixed = np.empty_like(values)
+    scratch = np.empty(min(_BLOCK, len(values)), np.uint64)
+    for start in range(0, len(values), _BLOCK):
+        z = mixed[start : start + _BLOCK]
+        shifted = scratch[: len(z)]
+        np.add(values[start : start + _BLOCK], _NULL, out=z)  # integers of numpy's arrays wrap without a warning
+        for shift, factor in _STEPS:
+            np.right_shift(z, shift, out=shifted)
+            np.bitwise_xor(z, shifted, out=z)
+            np.multiply(z, factor, out=z)
+        np.right_shift(z, _LAST, out=shifted)
+        np.bitwise_xor(z, shifted, out=z)
+    return mixed
 
 
 def hash_column(column: Any) -> np.ndarray:
@@ -31,34 +43,64 @@ def hash_column(column: Any) -> np.ndarray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    column = _whole(column)
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), _NULL)
     if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    nulls = column.is_null().to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else None
-    if nulls is None:
-        nulls = column.is_null().to_numpy()
+        return _hash_codes(column)
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), 0.0).to_numpy() + 0.0  # -0.0 becomes 0.0
-        nulls = nulls | np.isnan(numbers)
-        hashes = mix(_bits(column, np.ascontiguousarray(numbers)))
+        hashes, missing = _hash_numbers(column)
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         stamps = pc.cast(column, pa.timestamp("us"), safe=False)
         hashes = mix(pc.fill_null(pc.cast(stamps, pa.int64()), 0).to_numpy().view(np.uint64))
+        missing = None
     else:
-        hashes = _hash_texts(column)
-    return np.where(nulls, _NULL, hashes)
+        return _hash_codes(_encoded(column))
+    if column.null_count:
+        nulls = column.is_null().to_numpy(zero_copy_only=False)
+        missing = nulls if missing is None else missing | nulls
+    if missing is not None:
+        hashes[missing] = _NULL
+    return hashes
 
 
-def _bits(column: Any, numbers: np.ndarray) -> np.ndarray:
+def _whole(column: Any) -> Any:
+    import pyarrow as pa
+
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return pa.array([], column.type)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _hash_numbers(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Hashes of numbers, and where a NaN is, if anywhere; nulls hash like 0."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = pc.cast(column, pa.float64(), safe=False)
+    if numbers.null_count:
+        numbers = pc.fill_null(numbers, 0.0)
+    numbers = numbers.to_numpy(zero_copy_only=False) + 0.0  # -0.0 becomes 0.0
+    if not len(numbers):
+        return np.empty(0, np.uint64), None
+    low, high = numbers.min(), numbers.max()
+    missing = np.isnan(numbers) if np.isnan(low) else None
+    if missing is None and -(2.0**53) < low and high < 2.0**53:
+        return mix(numbers.view(np.uint64)), None
+    return mix(_exact_bits(column, numbers)), missing
+
+
+def _exact_bits(column: Any, numbers: np.ndarray) -> np.ndarray:
     """A number column's float64 [n] as uint64 [n]: their bits, or the integer's where a float may round it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     is_large = np.abs(numbers) >= 2.0**53
-    if not is_large.any():
-        return numbers.view(np.uint64)
     if pa.types.is_floating(column.type):
         is_large &= np.abs(numbers) < 2.0**63
         whole = np.where(is_large, numbers, 0.0).astype(np.int64)
@@ -67,27 +109,39 @@ def _bits(column: Any, numbers: np.ndarray) -> np.ndarray:
     return np.where(is_large, mix(whole.view(np.uint64)), numbers.view(np.uint64))
 
 
-def _hash_texts(column: Any) -> np.ndarray:
-    import pandas as pd
+def _encoded(column: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_nested(column.type):  # pyarrow can't tell distinct lists or structs
         column = pa.array([None if value is None else repr(value) for value in column.to_pylist()], pa.string())
-    encoded = column.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
-            return np.empty(0, np.uint64)
-    words = encoded.dictionary
-    if "binary" not in str(words.type):
-        words = words.cast(pa.string())
-    words = words.to_numpy(zero_copy_only=False)
-    if not len(words):
-        return np.zeros(len(column), np.uint64)
-    # SipHash over the distinct texts; pandas pins its values in its own tests.
-    hashed = pd.util.hash_array(words.astype(object), categorize=False)
-    codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    return hashed[codes]
+    return column.dictionary_encode()
+
+
+def _hash_codes(coded: Any) -> np.ndarray:
+    """Hashes of a dictionary array, from those of its distinct values; SipHash for texts."""
+    import pandas as pd
+    import pyarrow as pa
+
+    words = coded.dictionary
+    if not (_is_text(words.type) or "binary" in str(words.type) or pa.types.is_decimal(words.type)):
+        hashed = hash_column(words)
+    elif len(words):
+        words = words if "binary" in str(words.type) else words.cast(pa.string())
+        # pandas pins its values in its own tests.
+        hashed = pd.util.hash_array(words.to_numpy(zero_copy_only=False).astype(object), categorize=False)
+        hashed[words.is_null().to_numpy(zero_copy_only=False)] = _NULL
+    else:
+        hashed = np.empty(0, np.uint64)
+    codes = coded.indices
+    if codes.null_count:
+        codes = codes.cast(pa.int64()).fill_null(len(hashed))
+    return np.append(hashed, _NULL)[codes.to_numpy(zero_copy_only=False)]
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def row_hashes(table: Any) -> np.ndarray:
@@ -99,12 +153,18 @@ def row_hashes(table: Any) -> np.ndarray:
     >>> bool(a[0] == a[1]), bool(a[2] == b[0]), bool(a[1] == a[2])
     (True, True, False)
     """
-    total = np.zeros(table.num_rows, np.uint64)
-    with np.errstate(over="ignore"):
-        for name in table.column_names:
-            salt = _name_hash(name)
-            # A sum of well-mixed terms commutes, so the order of columns does not matter.
-            total += mix(hash_column(table.column(name)) ^ salt)
+    hashes = {name: hash_column(table.column(name)) for name in table.column_names}
+    return combine(hashes) if hashes else mix(np.zeros(table.num_rows, np.uint64))
+
+
+def combine(hashes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Row hashes from those of at least one column by name, each uint64 [n]."""
+    # A sum of well-mixed terms commutes, so the order of columns does not matter.
+    total = None
+    for name, hashed in hashes.items():
+        term = mix(hashed ^ _name_hash(name))
+        total = term if total is None else np.add(total, term, out=total)
+    assert total is not None, "rows without columns"
     return mix(total)
 
 
