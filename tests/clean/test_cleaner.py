@@ -17,8 +17,21 @@ from tables import cleaner_of, column_cleaner, raw_table
 NAN, INF = float("nan"), float("inf")
 
 
+def decoded(table: pa.Table) -> pa.Table:
+    kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
+
+
 def cleaned(cleaner: RowCleaner, values: pa.Array | list):
-    return cleaner.apply(pa.table({"x": values}))
+    """Cleaned value by value, after a check that word by word it comes to the same."""
+    table = pa.table({"x": values})
+    plain, coded = cleaner.apply(table), cleaner.apply(table, coded=True)
+    assert decoded(coded.table).equals(plain.table)
+    assert coded.findings == plain.findings
+    assert coded.kept.tolist() == plain.kept.tolist()
+    rows = np.arange(table.num_rows)
+    assert coded.reasons(rows) == plain.reasons(rows)
+    return plain
 
 
 def column(cleaner: RowCleaner, values: pa.Array | list) -> list:
@@ -484,3 +497,16 @@ def test_tidying_keeps_types_and_codes():
 )
 def test_as_text(value, text):
     assert as_text(value) == text
+
+
+WORDS = st.lists(st.one_of(st.none(), st.sampled_from(["a", " a", "b ", "?", "", "TRUE", "c"])), max_size=20)
+
+
+@given(WORDS, st.sampled_from(["drop", "null", "quarantine", "fail"]), st.integers(0, 20))
+def test_words_that_lie_in_no_row_are_not_found(words, action, start):
+    rule = {"allowed": ["a", "b"], "on_violation": action}
+    clean = {"replace": {"x": {"b": "a"}}, "rules": {"x": rule}}
+    cleaner = column_cleaner("categorical", missing=("", "?"), clean=clean)
+    values = pa.array(words, pa.string()).dictionary_encode().slice(start)
+    cleaned(cleaner, values)
+    assert found(cleaner, values) == found(cleaner, values.cast(pa.string()))

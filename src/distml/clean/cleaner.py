@@ -15,11 +15,14 @@ import numpy as np
 from distml.clean.convert import as_mask, cast, is_text, whole
 from distml.clean.findings import MAX_EXAMPLES, Finding, Taken
 from distml.clean.rules import Found, check_replacements, check_rule, enforce, null_non_finite, replace_values
+from distml.clean.words import Words
 from distml.config.base import Scalar
 from distml.config.clean import CleanConfig, RuleConfig
 from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.schema import Column, Role, Schema
+
+ALL_ROLES: tuple[Role, ...] = ("feature", "target", "id", "time", "weight")
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,13 @@ class RowCleaner:
             check_replacements(schema[name], pairs, source, clean)
         return cls(schema=schema, missing=source.missing, strip=clean.strip, replace=clean.replace, rules=clean.rules)
 
-    def apply(self, table: Any, roles: tuple[Role, ...] = ("feature", "target", "id", "time", "weight")) -> Cleaned:
+    def apply(self, table: Any, roles: tuple[Role, ...] = ALL_ROLES, *, coded: bool = False) -> Cleaned:
         """Cleans the columns of the given roles.
 
         Columns outside the schema are left out and counted; a feature that is absent raises `DataError`. Values that
-        no repair makes valid are findings with the action `fail` and their rows are not kept.
+        no repair makes valid are findings with the action `fail` and their rows are not kept. With `coded` columns
+        of texts are cleaned word by word and come as dictionaries: the same values, sooner where many rows repeat
+        few words.
         """
         findings: list[Finding] = []
         kept = np.ones(table.num_rows, bool)
@@ -103,7 +108,7 @@ class RowCleaner:
         self._check_columns(table, wanted, findings)
         for column in wanted:
             values = whole(table.column(column.name))
-            columns[column.name] = self._clean_column(column, values, kept, findings, broken)
+            columns[column.name] = self._clean_column(column, values, kept, _Notes(column, findings, broken), coded)
         import pyarrow as pa
 
         cleaned = pa.table(columns) if columns else table.select([])
@@ -126,20 +131,21 @@ class RowCleaner:
                     Finding(rule="only columns of the schema", column=name, count=table.num_rows, action="ignore")
                 )
 
-    def _clean_column(
-        self,
-        column: Column,
-        values: Any,
-        kept: np.ndarray,
-        findings: list[Finding],
-        broken: list[Broken],
-    ) -> Any:
-        def found(rule: str, mask: Any, action: Taken, shown: Any, remedy: str | None = None) -> np.ndarray:
-            mask = as_mask(mask)
-            if action in ("fail", "quarantine", "drop") and mask.any():
-                broken.append(Broken(f"{column.name}: {rule}", action, mask))
-            return _found(findings, column, rule, mask, action, shown, remedy)
+    def _clean_column(self, column: Column, values: Any, kept: np.ndarray, found: Found, coded: bool) -> Any:
+        import pyarrow as pa
 
+        if not coded or column.arrow_type != pa.string():
+            return self._clean_values(column, values, kept, found)
+        if not is_text(values.type.value_type if pa.types.is_dictionary(values.type) else values.type):
+            return self._clean_values(column, values, kept, found).dictionary_encode()
+        words = Words.of(values)
+        kept_words = np.ones(len(words.dictionary), bool)
+        cleaned = self._clean_values(column, words.dictionary, kept_words, words.noting(found))
+        if not kept_words.all():
+            kept &= words.rows(kept_words, missing=True)
+        return words.written(cleaned)
+
+    def _clean_values(self, column: Column, values: Any, kept: np.ndarray, found: Found) -> Any:
         pairs = self.replace.get(column.name, {})
         values = received = self._tidied(values, pairs, found)
         values, wrong = cast(column, values)
@@ -218,29 +224,28 @@ def _ignore(rule: str, mask: Any, action: Taken, shown: Any, remedy: str | None 
 _WANTED = {"numeric": "numbers", "datetime": "ISO dates", "boolean": "truth values", "categorical": "texts"}
 
 
-def _found(
-    findings: list[Finding],
-    column: Column,
-    rule: str,
-    mask: np.ndarray,
-    action: Taken,
-    shown: Any,
-    remedy: str | None,
-) -> np.ndarray:
-    rows = np.flatnonzero(mask)
-    if len(rows):
-        examples = tuple((int(row), _shown(shown[int(row)].as_py(), column)) for row in rows[:MAX_EXAMPLES])
-        findings.append(
+@dataclass(frozen=True)
+class _Notes:
+    """A `Found` that keeps what was found in one column."""
+
+    column: Column
+    findings: list[Finding]
+    broken: list[Broken]
+
+    def __call__(self, rule: str, mask: Any, action: Taken, shown: Any, remedy: str | None = None) -> np.ndarray:
+        mask = as_mask(mask)
+        rows = np.flatnonzero(mask)
+        if not len(rows):
+            return mask
+        if action in ("fail", "quarantine", "drop"):
+            self.broken.append(Broken(f"{self.column.name}: {rule}", action, mask))
+        examples = tuple((int(row), _shown(shown[int(row)].as_py(), self.column)) for row in rows[:MAX_EXAMPLES])
+        self.findings.append(
             Finding(
-                rule=rule,
-                column=column.name,
-                count=len(rows),
-                action=action,
-                examples=examples,
-                remedy=remedy,
+                rule=rule, column=self.column.name, count=len(rows), action=action, examples=examples, remedy=remedy
             )
         )
-    return mask
+        return mask
 
 
 def _shown(value: Any, column: Column) -> str:
