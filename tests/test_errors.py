@@ -10,6 +10,7 @@ KINDS = {
     "UsageError": (2, DistmlError),
     "ConfigError": (2, errors.UsageError),
     "DataError": (2, errors.UsageError),
+    "CodeError": (2, errors.UsageError),
     "StorageError": (2, errors.UsageError),
     "NotFoundError": (2, errors.UsageError),
     "PackageError": (1, DistmlError),

@@ -4,6 +4,7 @@
     ├── UsageError             exit code 2   what was asked for can't be done as asked
     │   ├── ConfigError                      the run config
     │   ├── DataError                        a table, a column or a row
+    │   ├── CodeError                        code of the user's own that isn't allowed, isn't there, or fails
     │   ├── StorageError                     a path or URI that can't be read or written
     │   └── NotFoundError                    no run, model or version of that name
     ├── PackageError                         a model package that is damaged or doesn't reproduce itself
@@ -77,6 +78,10 @@ class ConfigError(UsageError):
 
 class DataError(UsageError):
     """A table, a column or a row breaks a rule."""
+
+
+class CodeError(UsageError):
+    """Code of the user's own isn't allowed, isn't there, or fails."""
 
 
 class StorageError(UsageError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.config.base import Scalar
+from distml.config.base import Scalar, as_text
 from distml.schema import Column
 
 
@@ -32,19 +32,6 @@ def whole(column: Any) -> Any:
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def as_text(value: Scalar) -> str:
-    """A scalar as a categorical value is written: true, 3, 2.5, text.
-
-    >>> as_text(True), as_text(3.0), as_text("a")
-    ('true', '3', 'a')
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def is_number(value: Scalar) -> bool:

@@ -26,3 +26,16 @@ Names = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+
+
+def as_text(value: Scalar) -> str:
+    """A scalar as a categorical value is written: true, 3, 2.5, text.
+
+    >>> as_text(True), as_text(3.0), as_text("a")
+    ('true', '3', 'a')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
