@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +74,29 @@ class FeatureBatch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """Images of a column: their shape, and each channel's mean and standard deviation over the training rows."""
+
+    shape: tuple[int, int, int]  # ch, h, w
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def size(self) -> int:
+        """Numbers in one of them."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputSpec:
     """What a model must expect of a batch, and how many numbers it answers with per row."""
 
     num_numeric: int
     cardinalities: tuple[int, ...]  # codes per categorical column, the two reserved ones included
     num_outputs: int  # classes, or 1 for regression
+    tensors: Mapping[str, TensorSpec] = field(default_factory=dict)
+
+    @property
+    def num_pixels(self) -> int:
+        """Numbers in a row's tensors."""
+        return sum(tensor.size for tensor in self.tensors.values())

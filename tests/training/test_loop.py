@@ -11,7 +11,7 @@ from distml.metrics import METRICS
 from distml.storage import Storage
 from distml.training import FitSettings, fit
 from distml.training.checkpoint import Checkpoint
-from distml.training.loop import _Rows, auto_batch_size
+from distml.training.loop import _Deck, auto_batch_size
 from problems import problem, spec_of
 
 SETTINGS = FitSettings(max_epochs=30, patience=3, seed=5, checkpoint_interval_s=0)
@@ -114,10 +114,10 @@ def test_rows_of_no_weight_are_as_if_absent():
 
 def dealt(seed, epoch, batch_size=32, n=100):
     batch = problem("regression", n=n)
-    rows = _Rows(
+    deck = _Deck(
         batch, spec_of("linear", "regression"), torch.device("cpu"), FitSettings(seed=seed, batch_size=batch_size)
     )
-    return [part[0].numpy() for part in rows.batches(epoch)], batch.numeric
+    return [part.numeric.numpy() for part in deck.batches(epoch)], batch.numeric
 
 
 def test_an_epoch_deals_every_row_once():

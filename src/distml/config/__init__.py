@@ -1,5 +1,6 @@
 """The run config: what a user writes, as frozen values."""
 
+from distml.config.augment import AugmentConfig, ImageAugmentConfig, TabularAugmentConfig
 from distml.config.base import Task
 from distml.config.clean import CleanConfig, RuleConfig
 from distml.config.data import DataConfig, RolesConfig
@@ -14,6 +15,7 @@ from distml.config.split import SplitConfig
 from distml.config.validation import ValidateConfig
 
 __all__ = [
+    "AugmentConfig",
     "AutoscalingConfig",
     "CategoricalConfig",
     "CleanConfig",
@@ -22,6 +24,7 @@ __all__ = [
     "FeaturesConfig",
     "GateConfig",
     "GatesConfig",
+    "ImageAugmentConfig",
     "ModelConfig",
     "MonitorConfig",
     "NumericConfig",
@@ -34,6 +37,7 @@ __all__ = [
     "ServeConfig",
     "SourceConfig",
     "SplitConfig",
+    "TabularAugmentConfig",
     "Task",
     "TrackingConfig",
     "TrainConfig",

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from distml.config.augment import AugmentConfig
 from distml.config.base import Section
 from distml.config.clean import CleanConfig
 from distml.config.data import DataConfig
@@ -34,6 +35,7 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig()
     train: TrainConfig = TrainConfig()
+    augment: AugmentConfig = AugmentConfig()
     tracking: TrackingConfig = TrackingConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gates: GatesConfig = GatesConfig()

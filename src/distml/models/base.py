@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from distml.batch import FeatureBatch, InputSpec
+from distml.batch import FeatureBatch, InputSpec, TensorSpec
 from distml.config.base import Task
 from distml.errors import ConfigError, did_you_mean
 
@@ -22,7 +22,7 @@ class Family:
 
     `defaults` holds every parameter's known-good value; `space` the distribution of those searched, in the syntax of
     `search.space`. A network family has `build(params, spec)`, which returns a torch module from
-    (numeric [n, f], categorical [n, c]) to logits or standardised values [n, k].
+    (numeric [n, f], categorical [n, c], tensors {name: [n, ch, h, w]}) to logits or standardised values [n, k].
     """
 
     name: str
@@ -76,6 +76,7 @@ class ModelSpec:
                 "num_numeric": self.input.num_numeric,
                 "cardinalities": list(self.input.cardinalities),
                 "num_outputs": self.input.num_outputs,
+                "tensors": {name: asdict(tensor) for name, tensor in self.input.tensors.items()},
             },
         }
 
@@ -90,5 +91,9 @@ class ModelSpec:
                 num_numeric=spec["num_numeric"],
                 cardinalities=tuple(spec["cardinalities"]),
                 num_outputs=spec["num_outputs"],
+                tensors={
+                    name: TensorSpec(**{key: tuple(value) for key, value in tensor.items()})
+                    for name, tensor in spec.get("tensors", {}).items()
+                },
             ),
         )

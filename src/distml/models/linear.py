@@ -1,4 +1,4 @@
-"""`linear`: one weight per number and per category. The network that every other must beat."""
+"""`linear`: one weight per number, category and pixel. The network that every other must beat."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ def build(params: Params, spec: InputSpec) -> nn.Module:
     import torch
     from torch import nn
 
+    from distml.models.inputs import FlatPixels, Tensors
+
     class Linear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             # torch warns of a layer without inputs, and the tables can hold its bias.
-            self.numeric = nn.Linear(spec.num_numeric, spec.num_outputs) if spec.num_numeric else None
+            self.pixels = FlatPixels(spec)
+            width = spec.num_numeric + spec.num_pixels
+            self.numeric = nn.Linear(width, spec.num_outputs) if width else None
             self.categories = nn.ModuleList(nn.Embedding(k, spec.num_outputs) for k in spec.cardinalities)
             for table in self.categories:
                 nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 
-        def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-            parts = [] if self.numeric is None else [self.numeric(numeric)]
+        def forward(
+            self, numeric: torch.Tensor, categorical: torch.Tensor, tensors: Tensors | None = None
+        ) -> torch.Tensor:
+            numbers = torch.cat([numeric, *self.pixels(tensors or {})], dim=1) if spec.tensors else numeric
+            parts = [] if self.numeric is None else [self.numeric(numbers)]
             parts += [table(categorical[:, i]) for i, table in enumerate(self.categories)]
             return sum(parts[1:], parts[0])  # [n, k]
 

@@ -15,7 +15,7 @@ def build(params: Params, spec: InputSpec) -> nn.Module:
     import torch
     from torch import nn
 
-    from distml.models.inputs import TabularInput
+    from distml.models.inputs import TabularInput, Tensors
 
     class MLP(nn.Module):
         def __init__(self) -> None:
@@ -29,8 +29,10 @@ def build(params: Params, spec: InputSpec) -> nn.Module:
             self.blocks = nn.Sequential(*layers)
             self.head = nn.Linear(width, spec.num_outputs)
 
-        def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-            return self.head(self.blocks(self.input(numeric, categorical)))  # [n, k]
+        def forward(
+            self, numeric: torch.Tensor, categorical: torch.Tensor, tensors: Tensors | None = None
+        ) -> torch.Tensor:
+            return self.head(self.blocks(self.input(numeric, categorical, tensors)))  # [n, k]
 
     return MLP()
 

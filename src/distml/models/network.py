@@ -14,7 +14,8 @@ from distml.models.base import ModelSpec
 from distml.storage import dump_json
 
 WEIGHTS = "weights.safetensors"
-_CHUNK = 16_384
+_CHUNK = 16_384  # rows
+_CHUNK_NUMBERS = 1 << 26
 # Matrix kernels take rows in groups and what is left over one by one, which rounds otherwise: in whole groups a row's
 # scores don't depend on the rows beside it, and a request gets what batch scoring gets.
 _GROUP = 16
@@ -29,7 +30,8 @@ class NetworkModel:
         self._device = next(module.parameters()).device
 
     def predict(self, batch: FeatureBatch) -> np.ndarray:
-        chunks = [slice(start, start + _CHUNK) for start in range(0, len(batch), _CHUNK)]
+        rows = self._rows_at_once()
+        chunks = [slice(start, start + rows) for start in range(0, len(batch), rows)]
         with torch.inference_mode():
             outputs = [self._forward(batch, chunk) for chunk in chunks]
         if not outputs:
@@ -38,9 +40,17 @@ class NetworkModel:
         return np.concatenate(outputs)
 
     def _forward(self, batch: FeatureBatch, chunk: slice) -> np.ndarray:
-        numeric = _as_tensor(_whole_groups(batch.numeric[chunk])).to(self._device)
-        categorical = _as_tensor(_whole_groups(batch.categorical[chunk])).to(self._device)
-        return scores(self.module(numeric, categorical), self.spec.task)[: len(batch.numeric[chunk])]
+        numeric, categorical = self._moved(batch.numeric[chunk]), self._moved(batch.categorical[chunk])
+        tensors = {name: self._moved(batch.tensors[name][chunk]) for name in self.spec.input.tensors}
+        return scores(self.module(numeric, categorical, tensors), self.spec.task)[: len(batch.numeric[chunk])]
+
+    def _moved(self, array: np.ndarray) -> torch.Tensor:
+        return _as_tensor(_whole_groups(array)).to(self._device)
+
+    def _rows_at_once(self) -> int:
+        """A whole number of groups, fewer rows where they hold large images."""
+        rows = min(_CHUNK, _CHUNK_NUMBERS // max(self.spec.input.num_pixels, 1))
+        return max(_GROUP, rows - rows % _GROUP)
 
     def save(self, folder: Path) -> None:
         from safetensors.torch import save_file
@@ -73,9 +83,9 @@ def scores(outputs: torch.Tensor, task: str) -> np.ndarray:
 
 
 def _whole_groups(array: np.ndarray) -> np.ndarray:
-    """[n, f] with rows of zeros added until n is a multiple of the group."""
+    """[n, ...] with rows of zeros added until n is a multiple of the group."""
     missing = -len(array) % _GROUP
-    return np.concatenate([array, np.zeros((missing, array.shape[1]), array.dtype)]) if missing else array
+    return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)]) if missing else array
 
 
 def _as_tensor(array: np.ndarray) -> torch.Tensor:

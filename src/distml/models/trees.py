@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,13 @@ def native_params(params: Params, spec: ModelSpec, seed: int, num_threads: int) 
 
 
 def matrix(batch: FeatureBatch) -> np.ndarray:
-    """Numbers, then codes as numbers: float32 [n, f + c]. Codes stay exact below 2**24."""
-    if not batch.categorical.shape[1]:
+    """Numbers, then codes as numbers, then pixels: float32 [n, f + c + p]. Codes stay exact below 2**24."""
+    tensors = [batch.tensors[name] for name in sorted(batch.tensors)]
+    pixels = [tensor.reshape(len(batch), math.prod(tensor.shape[1:])) for tensor in tensors]
+    others = [array for array in (batch.categorical, *pixels) if array.shape[1]]
+    if not others:
         return batch.numeric
-    return np.concatenate([batch.numeric, batch.categorical.astype(np.float32)], axis=1)
+    return np.concatenate([batch.numeric, *(array.astype(np.float32) for array in others)], axis=1)
 
 
 class TreeModel:

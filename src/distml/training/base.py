@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from distml.batch import FeatureBatch
+from distml.config.augment import AugmentConfig
 from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import Model
@@ -23,6 +24,7 @@ class FitSettings:
     patience: int = 16
     batch_size: int | Literal["auto"] = "auto"
     seed: int = 0
+    augment: AugmentConfig = field(default_factory=AugmentConfig)  # of a network's training rows
     device: Literal["auto", "cpu", "cuda"] = "auto"
     num_threads: int = 1
     checkpoint: Checkpoint | None = None  # of a network: to go on from if there is one, and to write to

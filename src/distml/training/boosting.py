@@ -87,7 +87,8 @@ def _booster(spec: ModelSpec, train: FeatureBatch, settings: FitSettings) -> Any
     target, weight = training_rows(train)
     native = native_params(spec.params, spec, settings.seed, settings.num_threads)
     data = matrix(train)
-    categorical = list(range(train.numeric.shape[1], data.shape[1]))
+    num_numeric = train.numeric.shape[1]
+    categorical = list(range(num_numeric, num_numeric + train.categorical.shape[1]))
     dataset = lightgbm.Dataset(data, label=target, weight=weight, categorical_feature=categorical, params=native)
     try:
         return lightgbm.Booster(native, dataset)

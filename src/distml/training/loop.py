@@ -22,6 +22,7 @@ from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.build import build_network
 from distml.models.network import NetworkModel
+from distml.training.augment import Augmenter
 from distml.training.base import (
     EarlyStopping,
     EpochResult,
@@ -32,6 +33,7 @@ from distml.training.base import (
     validation_score,
 )
 from distml.training.device import choose_device
+from distml.training.rows import Rows
 
 
 def fit_network(
@@ -48,7 +50,7 @@ def fit_network(
     device = choose_device(settings.device)
     module = build_network(spec).to(device)
     optimizer = torch.optim.AdamW(module.parameters(), lr=spec.params["lr"], weight_decay=spec.params["weight_decay"])
-    rows = _Rows(train, spec, device, settings)
+    deck = _Deck(train, spec, device, settings)
     stopping = EarlyStopping(metric, settings.patience)
     best = _snapshot(module)
     told: list[EpochResult] = []
@@ -68,7 +70,7 @@ def fit_network(
     started = saved_at - (told[-1].seconds if told else 0.0)
     while epoch < settings.max_epochs and not (validation is not None and stopping.is_over(epoch)):
         epoch += 1
-        loss = _epoch(module, optimizer, rows, epoch)
+        loss = _epoch(module, optimizer, deck, epoch)
         score = None
         if validation is not None:
             prediction = NetworkModel(spec, module).predict(validation)
@@ -98,27 +100,36 @@ def fit_network(
     )
 
 
-class _Rows:
-    """The training rows on the device, dealt in shuffled mini-batches."""
+class _Deck:
+    """The training rows on the device, dealt in shuffled mini-batches, varied if the settings say so."""
 
     def __init__(self, batch: FeatureBatch, spec: ModelSpec, device: torch.device, settings: FitSettings) -> None:
-        target, weight = training_rows(batch)
-        # Arrays from a shared object store are read-only; they are only ever indexed.
-        arrays = (batch.numeric, batch.categorical, target, weight)
-        self.tensors = [_as_tensor(array).to(device) for array in arrays]
+        self.rows = Rows.of(batch, tuple(spec.input.tensors), device)
         self.seed = settings.seed
         self.batch_size = auto_batch_size(len(batch)) if settings.batch_size == "auto" else settings.batch_size
         self.loss = nn.MSELoss(reduction="none") if spec.task == "regression" else nn.CrossEntropyLoss(reduction="none")
         self.is_regression = spec.task == "regression"
+        self.augment = _augmenter(self.rows, spec, settings) if settings.augment.is_on else None
 
     def __len__(self) -> int:
-        return len(self.tensors[0])
+        return len(self.rows)
 
-    def batches(self, epoch: int) -> Iterator[list[torch.Tensor]]:
+    def batches(self, epoch: int) -> Iterator[Rows]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self), generator=generator).to(self.tensors[0].device)
-        for index in order.split(self.batch_size):
-            yield [tensor[index] for tensor in self.tensors]
+        order = torch.randperm(len(self), generator=generator).to(self.rows.device)
+        for number, index in enumerate(order.split(self.batch_size)):
+            rows = self.rows.take(index)
+            yield rows if self.augment is None else self.augment(rows, epoch, number)
+
+
+def _augmenter(rows: Rows, spec: ModelSpec, settings: FitSettings) -> Augmenter:
+    return Augmenter(
+        config=settings.augment,
+        seed=settings.seed,
+        means=rows.numeric.double().mean(dim=0).float(),
+        fills={name: tensor.mean for name, tensor in spec.input.tensors.items()},
+        num_classes=0 if spec.task == "regression" else spec.input.num_outputs,
+    )
 
 
 def auto_batch_size(num_rows: int) -> int:
@@ -130,13 +141,13 @@ def auto_batch_size(num_rows: int) -> int:
     return int(np.clip(2 ** round(math.log2(max(num_rows, 1) / 100)), 32, 1024))
 
 
-def _epoch(module: nn.Module, optimizer: Any, rows: _Rows, epoch: int) -> float:
+def _epoch(module: nn.Module, optimizer: Any, deck: _Deck, epoch: int) -> float:
     """One pass over the rows; the mean training loss."""
     module.train()
-    total = torch.zeros((), dtype=torch.float64, device=rows.tensors[0].device)
-    for batch in rows.batches(epoch):
-        total += _step(module, optimizer, rows, batch) * len(batch[0])
-    loss = float(total) / len(rows)
+    total = torch.zeros((), dtype=torch.float64, device=deck.rows.device)
+    for rows in deck.batches(epoch):
+        total += _step(module, optimizer, deck, rows) * len(rows)
+    loss = float(total) / len(deck)
     if not math.isfinite(loss):
         raise TrainingError(
             "a training loss is a number",
@@ -146,11 +157,10 @@ def _epoch(module: nn.Module, optimizer: Any, rows: _Rows, epoch: int) -> float:
     return loss
 
 
-def _step(module: nn.Module, optimizer: Any, rows: _Rows, batch: list[torch.Tensor]) -> torch.Tensor:
-    numeric, categorical, target, weight = batch
-    outputs = module(numeric, categorical)  # [b, k]
-    losses = rows.loss(outputs[:, 0] if rows.is_regression else outputs, target)  # [b]
-    loss = (losses * weight).sum() / weight.sum().clamp_min(1e-12)
+def _step(module: nn.Module, optimizer: Any, deck: _Deck, rows: Rows) -> torch.Tensor:
+    outputs = module(rows.numeric, rows.categorical, rows.tensors)  # [b, k]
+    losses = deck.loss(outputs[:, 0] if deck.is_regression else outputs, rows.target)  # [b]
+    loss = (losses * rows.weight).sum() / rows.weight.sum().clamp_min(1e-12)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(module.parameters(), 1.0)
@@ -190,11 +200,3 @@ def _set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> N
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
-
-
-def _as_tensor(array: np.ndarray) -> torch.Tensor:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(array))
