@@ -1,0 +1,40 @@
+"""A column's values as numbers, and counts of them between given edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def as_numbers(values: Any) -> np.ndarray:
+    """A pyarrow array of numbers or timestamps as float64 [n]; null becomes NaN, a timestamp seconds since 1970."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(values.type):
+        values = pc.divide(pc.cast(pc.cast(values, pa.timestamp("us")), pa.int64()).cast(pa.float64()), 1e6)
+    return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Counts below, within and above the bins of given edges, int64 [len(edges) + 1].
+
+    >>> histogram(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]), np.array([0.0, 0.5, 1.0])).tolist()
+    [1, 1, 2, 1]
+    """
+    # A comparison with each of a few edges is many times as fast as a binary search for each value.
+    reached = [np.count_nonzero(values >= edge) for edge in edges]
+    reached[-1] = np.count_nonzero(values > edges[-1])
+    return -np.diff([len(values), *reached, 0]).astype(np.int64)
+
+
+def decile_edges(quantiles: np.ndarray) -> np.ndarray | None:
+    """Distinct, finite histogram edges from quantiles; None without any.
+
+    A single value gets a bin of its own width, so that others are seen beside it.
+    """
+    edges = np.unique(quantiles[np.isfinite(quantiles)])
+    if len(edges) == 1:
+        return np.array([edges[0], np.nextafter(edges[0], np.inf)])
+    return edges if len(edges) else None
