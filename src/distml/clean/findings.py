@@ -17,7 +17,8 @@ Taken = Literal["fail", "quarantine", "drop", "null", "clip", "warn", "ignore", 
 class Finding:
     """Something that was found in a table: what rule it breaks, how often, and what was done.
 
-    `examples` are (row, value) pairs, rows counted from 0 within the table or from where the reader says.
+    `examples` are (row, value) pairs, rows counted from 0 within the table or from where the reader says; of what
+    reading found they are (line, text) pairs of `file`, lines counted from 1.
     """
 
     rule: str
@@ -27,6 +28,7 @@ class Finding:
     examples: tuple[tuple[int, str], ...] = ()
     remedy: str | None = None
     table: Literal["source", "test"] | None = None
+    file: str | None = None  # that the examples are of, where it is known
 
     def placed(self, table: Literal["source", "test"], offset: int) -> Finding:
         """The same finding as one of a whole table, of which its block begins at row `offset`."""
@@ -43,6 +45,8 @@ def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
         if before is None:
             merged[key] = finding
             continue
-        examples = tuple(sorted(before.examples + finding.examples)[:MAX_EXAMPLES])
-        merged[key] = dataclasses.replace(finding, count=before.count + finding.count, examples=examples)
+        examples = before.examples  # of one file only, the first
+        if before.file == finding.file:
+            examples = tuple(sorted(before.examples + finding.examples)[:MAX_EXAMPLES])
+        merged[key] = dataclasses.replace(before, count=before.count + finding.count, examples=examples)
     return sorted(merged.values(), key=lambda finding: get_args(Taken).index(finding.action))
