@@ -154,7 +154,7 @@ def _imported(module: str, dotted: str, where: str | None) -> Any:
             f"{dotted} can be imported", received=f"no module {error.name}", where=where,
             remedy="install it, put its folder on PYTHONPATH, or work in the folder that it lies in",
         ) from error  # fmt: skip
-    except Exception as error:  # noqa: BLE001 - a module of theirs may raise anything
+    except Exception as error:
         raise _broken(error, module, dotted, where) from error
 
 
