@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from distml.errors import ConfigError
 
@@ -19,14 +19,22 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 def without_password(text: str) -> str:
     """A text whose URIs have lost their user and password, as everything that is logged or kept does.
 
-    What names variables alone is no secret and stays.
+    What names variables alone is no secret and stays, and so does the user of a table's database.
 
     >>> without_password("postgresql://ann:secret@db/runs")
     'postgresql://db/runs'
     >>> without_password("postgresql://ann:${DB_PASSWORD}@db/runs")
     'postgresql://ann:${DB_PASSWORD}@db/runs'
+    >>> without_password("sql:postgresql://ann@db/runs")
+    'sql:postgresql://ann@db/runs'
     """
-    return re.sub(r"//([^/\s]*)@", lambda found: found.group(0) if _names_variables(found.group(1)) else "//", text)
+
+    def kept(found: re.Match[str]) -> str:
+        start, credentials = found.groups(default="")
+        is_user = bool(start) and ":" not in credentials
+        return found.group(0) if is_user or _names_variables(credentials) else f"{start}//"
+
+    return re.sub(r"(\bsql:[\w+]*:)?//([^/\s]*)@", kept, text)
 
 
 def _names_variables(credentials: str) -> bool:
@@ -34,8 +42,8 @@ def _names_variables(credentials: str) -> bool:
     return bool(VARIABLE.fullmatch(password)) and (not user or not VARIABLE.sub("", user).count("$"))
 
 
-def with_secrets(uri: str, environ: Mapping[str, str] | None = None) -> str:
-    """A URI whose user and password are filled in from the environment.
+def with_secrets(uri: str, environ: Mapping[str, str] | None = None, written: Callable[[str], str] = str) -> str:
+    """A URI whose user and password are filled in from the environment, each value as `written` writes it.
 
     Raises `ConfigError` for a variable that isn't set.
 
@@ -54,6 +62,6 @@ def with_secrets(uri: str, environ: Mapping[str, str] | None = None) -> str:
                 where=without_password(uri),
                 remedy=f"set {name} in the environment of that machine",
             )
-        return value
+        return written(value)
 
     return CREDENTIALS.sub(lambda found: VARIABLE.sub(resolve, found.group(0)), uri)

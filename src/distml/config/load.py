@@ -116,11 +116,19 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"storage": _absolute(config.storage), "data": data, "retrain": retrain})
 
 
+_SQLITE = "sql:sqlite:///"  # and a path, absolute or not
+
+
 def _placed(source: SourceConfig | None) -> SourceConfig | None:
-    return None if source is None else source.model_copy(update={"uri": _absolute(source.uri)})
+    if source is None:
+        return None
+    labels = None if source.labels is None else _absolute(source.labels)
+    return source.model_copy(update={"uri": _absolute(source.uri), "labels": labels})
 
 
 def _absolute(path: str) -> str:
+    if path.startswith(_SQLITE) and not path.startswith((f"{_SQLITE}/", f"{_SQLITE}file:")):
+        return _SQLITE + _absolute(path.removeprefix(_SQLITE))
     if "://" in path or path.startswith("sklearn:"):
         return path
     return str(Path(path).expanduser().absolute())

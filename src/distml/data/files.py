@@ -20,6 +20,8 @@ class Fragment:
     row_groups: tuple[int, ...] | None = None
     size: int = 0  # bytes on disk
     first_row: int = 0  # of the file's rows, counted from 0
+    num_rows: int | None = None  # where it is known before they are read
+    detail: Any = None  # what else the reader of its format goes by
 
 
 def find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from distml.config.source import SourceConfig
 from distml.data.files import Fragment
-from distml.data.source import open_filesystem, read_fragment
+from distml.data.source import open_filesystem, read_fragment, read_head
 from distml.data.text import read_names
 from distml.errors import DataError
 
@@ -22,7 +22,8 @@ def read_layout(fragments: Sequence[Fragment], source: SourceConfig) -> Any:
     Raises `DataError` naming file and column where a file has one twice, one more or fewer than the first file, or
     one of a type that doesn't go with the other files'.
     """
-    files = list({fragment.path: fragment for fragment in reversed(fragments)}.values())[::-1]
+    listed = fragments[:1] if fragments[0].format == "sql" else fragments  # a query's parts are of the same columns
+    files = list({fragment.path: fragment for fragment in reversed(listed)}.values())[::-1]
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
         schemas = list(pool.map(partial(_schema_of, source=source), files))
     layout = schemas[0]
@@ -64,6 +65,8 @@ def _schema_of(fragment: Fragment, source: SourceConfig) -> Any:
                 schema = pq.read_schema(stream)
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError("a Parquet file is whole", received=str(error), where=fragment.path) from error
+    elif fragment.format == "sql":
+        schema = read_head(source, 10_000).schema
     elif fragment.format == "csv":
         schema = pa.schema([(name, pa.string()) for name in read_names(fragment, source)])
     else:

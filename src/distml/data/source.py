@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from distml.config.source import SourceConfig
+from distml.data import sql
 from distml.data.files import Fragment, find_files, open_filesystem
 from distml.data.text import read_text
 from distml.errors import DataError
@@ -36,6 +37,8 @@ def list_fragments(source: SourceConfig) -> list[Fragment]:
                 remedy=f"one of {', '.join('sklearn:' + known for known in _BUNDLED)}",
             )
         return [Fragment(index=0, path=name, format="sklearn")]
+    if source.uri.startswith("sql:"):
+        return sql.list_parts(source)
     filesystem, files = find_files(source.uri)
     fragments: list[Fragment] = []
     for path, size in files:
@@ -64,6 +67,8 @@ def read_fragment(fragment: Fragment, source: SourceConfig, skipped: Counter[str
     """
     if fragment.format == "sklearn":
         yield _read_bundled(fragment.path)
+    elif fragment.format == "sql":
+        yield from sql.read_part(fragment, source)
     elif fragment.format == "parquet":
         yield from _read_parquet(fragment, source)
     else:
@@ -74,6 +79,8 @@ def read_head(source: SourceConfig, num_rows: int) -> Any:
     """The first rows of a source as one raw pyarrow table."""
     import pyarrow as pa
 
+    if source.uri.startswith("sql:"):
+        return sql.read_head(source, num_rows)
     blocks: list[Any] = []
     found = 0
     for fragment in list_fragments(source):
@@ -88,12 +95,14 @@ def read_head(source: SourceConfig, num_rows: int) -> Any:
 
 
 def fingerprint(source: SourceConfig) -> list[Any]:
-    """What a source is made from, cheaply: its settings and each file's path, size and time of change."""
+    """What a source is made from: its settings and each file's path, size and time of change, or a query's content."""
     described: list[Any] = [source.model_dump(mode="json")]
     if source.uri.startswith("sklearn:"):
         import sklearn
 
         return [*described, sklearn.__version__]
+    if source.uri.startswith("sql:"):
+        return [*described, *sql.content_of(source)]
     import pyarrow.fs
 
     filesystem, files = find_files(source.uri)

@@ -12,6 +12,7 @@ from typing import Any
 from distml.config import RunConfig, SourceConfig
 from distml.data.files import Fragment, open_filesystem
 from distml.data.source import list_fragments, read_head
+from distml.data.sql import count_rows
 from distml.schema import Schema
 
 PIECE_BYTES = 1 << 20
@@ -41,7 +42,12 @@ def extent_of(source: SourceConfig) -> Extent | None:
 
     Raises `DataError` as listing the source does.
     """
+    if source.uri.startswith("sql:"):
+        return Extent(num_rows=count_rows(source), is_exact=True)
     fragments = list_fragments(source)
+    known = [fragment.num_rows for fragment in fragments if fragment.num_rows is not None]
+    if len(known) == len(fragments):
+        return Extent(num_rows=sum(known), is_exact=True)
     if fragments[0].format == "sklearn":
         return Extent(num_rows=read_head(source, 1 << 30).num_rows, is_exact=True)
     files = list({fragment.path: fragment for fragment in fragments}.values())
@@ -50,12 +56,12 @@ def extent_of(source: SourceConfig) -> Extent | None:
     counts = [_count(filesystem, file, source) for file in looked_at]
     if None in counts:
         return None
-    known = [count for count in counts if count is not None]
+    found = [count for count in counts if count is not None]
     num_bytes = {file.path: filesystem.get_file_info(file.path).size for file in files}
     seen = sum(num_bytes[file.path] for file in looked_at)
     share = sum(num_bytes.values()) / seen if seen else 1.0
-    is_exact = len(looked_at) == len(files) and all(count.is_exact for count in known)
-    return Extent(num_rows=round(sum(count.num_rows for count in known) * share), is_exact=is_exact)
+    is_exact = len(looked_at) == len(files) and all(count.is_exact for count in found)
+    return Extent(num_rows=round(sum(count.num_rows for count in found) * share), is_exact=is_exact)
 
 
 def _spread(files: Sequence[Fragment]) -> list[Fragment]:

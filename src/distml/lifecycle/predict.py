@@ -10,6 +10,7 @@ from typing import Any
 
 from distml.clean.convert import cast
 from distml.config import SourceConfig, parse_config
+from distml.config.source import written_like
 from distml.data.engine import Engine
 from distml.data.files import Fragment
 from distml.data.layout import read_layout
@@ -65,7 +66,7 @@ def source_of(storage: Storage, version: Version, uri: str, overrides: Sequence[
                 remedy="data.source.key=value",
             )  # fmt: skip
     told = config_of(storage, version).model_dump(mode="json", by_alias=True)
-    told["data"]["source"] |= {"uri": uri, "format": "auto"}
+    told["data"]["source"] = written_like(told["data"]["source"], {"uri": uri})
     return parse_config(dump_json(told).decode(), overrides).data.source
 
 

@@ -30,6 +30,7 @@ from distml.data.passes import (
 )
 from distml.data.source import fingerprint, list_fragments, read_head
 from distml.data.split import SPLITS, Split, plan_split
+from distml.data.sql import held
 from distml.errors import DataError, DistmlError
 from distml.features import FeaturePipeline, Recipe, fit_features
 from distml.lifecycle.prepared import Prepared
@@ -61,15 +62,16 @@ def prepare(config: RunConfig, storage: Storage, engine: Engine) -> Prepared:
 
     Raises `DataError` for a table that breaks a rule of the config; nothing half-written is left then.
     """
-    key = prepare_key(config)
-    prefix = f"prepared/{key}"
-    if storage.exists(f"{prefix}/result.json"):
-        return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
-    try:
-        return _prepare(config, storage, engine, key, prefix)
-    except DistmlError:
-        storage.delete(prefix)
-        raise
+    with held(*_tables(config).values()):
+        key = prepare_key(config)
+        prefix = f"prepared/{key}"
+        if storage.exists(f"{prefix}/result.json"):
+            return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
+        try:
+            return _prepare(config, storage, engine, key, prefix)
+        except DistmlError:
+            storage.delete(prefix)
+            raise
 
 
 def check_source(config: RunConfig) -> RowCleaner:

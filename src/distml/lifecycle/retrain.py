@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from distml.config import PointConfig, RunConfig
+from distml.config import PointConfig, RunConfig, SourceConfig
+from distml.config.source import written_like
+from distml.errors import ConfigError
 from distml.lifecycle.deploy import config_of
 from distml.registry import Version
 from distml.storage import Storage
@@ -16,7 +18,12 @@ def retrain_config(storage: Storage, champion: Version, uri: str | None = None) 
     config = config_of(storage, champion)
     source = config.retrain.data.source or config.data.source
     if uri is not None:
-        source = config.data.source.model_copy(update={"uri": uri, "format": "auto"})
+        if uri.startswith("sql:"):
+            raise ConfigError(
+                "a table in a database needs a query", received=uri, where="--data",
+                remedy="write uri and query in the config's retrain.data.source, or point --data at a file",
+            )  # fmt: skip
+        source = SourceConfig.model_validate(written_like(config.data.source.model_dump(), {"uri": uri}))
     data = config.data.model_copy(update={"source": source})
     trial = storage.read_json(f"{champion.package}/manifest.json")["lineage"]["trial"]
     point = PointConfig(family=trial["family"], params=trial["params"])
