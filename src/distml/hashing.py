@@ -55,6 +55,8 @@ def hash_column(column: Any) -> np.ndarray:
         stamps = pc.cast(column, pa.timestamp("us"), safe=False)
         hashes = mix(pc.fill_null(pc.cast(stamps, pa.int64()), 0).to_numpy().view(np.uint64))
         missing = None
+    elif isinstance(kind, pa.FixedShapeTensorType) and kind.storage_type.list_size and kind.value_type.bit_width >= 8:
+        return _hash_tensors(column)
     else:
         return _hash_codes(_encoded(column))
     if column.null_count:
@@ -107,6 +109,29 @@ def _exact_bits(column: Any, numbers: np.ndarray) -> np.ndarray:
     else:
         whole = pc.cast(pc.fill_null(column, 0), pa.int64(), safe=False).to_numpy()
     return np.where(is_large, mix(whole.view(np.uint64)), numbers.view(np.uint64))
+
+
+def _hash_tensors(column: Any) -> np.ndarray:
+    """Hashes of tensors of one shape, from their bytes as words, each mixed with its place."""
+    hashes = np.full(len(column), _NULL)
+    num_present = len(column) - column.null_count
+    if num_present:
+        flat = column.storage.flatten().to_numpy().view(np.uint8).reshape(num_present, -1)  # without nulls
+        hashed = np.full(num_present, flat.shape[1], np.uint64)
+        step = max(1, _BLOCK * 8 // flat.shape[1])  # rows that stay in a core's cache
+        places = mix(np.arange(-(-flat.shape[1] // 8), dtype=np.uint64))
+        for start in range(0, num_present, step):
+            words = _as_words(flat[start : start + step]) ^ places
+            hashed[start : start + step] += mix(words.reshape(-1)).reshape(words.shape).sum(axis=1, dtype=np.uint64)
+        hashes[column.is_valid().to_numpy(zero_copy_only=False)] = mix(hashed)
+    return hashes
+
+
+def _as_words(flat: np.ndarray) -> np.ndarray:
+    """uint8 [n, k] as uint64 [n, k / 8], zeros after each row's last byte."""
+    missing = -flat.shape[1] % 8
+    padded = np.pad(flat, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(flat)
+    return padded.view("<u8")
 
 
 def _encoded(column: Any) -> Any:

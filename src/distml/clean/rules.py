@@ -23,6 +23,11 @@ class Found(Protocol):
 
 def check_rule(column: Column, rule: RuleConfig) -> None:
     where = f"clean.rules.{column.name}"
+    if column.kind == "image":
+        raise DataError(
+            "clean.rules are for numbers, dates and categories", received=f"column {column.name} is image", where=where,
+            remedy="set clean.images",
+        )  # fmt: skip
     if column.kind not in ("numeric", "datetime") and (rule.min is not None or rule.max is not None):
         raise DataError(
             "min and max are for numbers",
@@ -46,6 +51,8 @@ def check_replacements(
 ) -> None:
     """Refuses replacements that a second cleaning would change again: cleaned rows are served, and cleaned, too."""
     where = f"clean.replace.{column.name}"
+    if column.kind == "image":
+        raise DataError("an image has no values to replace", received=column.name, where=where)
     replaced = {as_text(old): new for old, new in pairs.items()}
     for old, new in pairs.items():
         if new is None:

@@ -37,6 +37,14 @@ class CleanConfig(Section):
     """Row-wise repairs, the same ones in preparation and serving."""
 
     duplicates: Literal["drop", "keep", "fail"] = Field("drop", description="exact repeats of a whole row")
+    images: Literal["fail", "quarantine", "drop", "null"] = Field(
+        "fail", description="rows with an image that can't be read or has another size than the others"
+    )
     strip: bool = Field(True, description="strip white space around texts")
     replace: dict[str, dict[Scalar, Scalar | None]] = Field({}, description="column: {old value: new value}")
     rules: dict[str, RuleConfig] = Field({}, description="column: what its values may be")
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _yaml_null_is_null(cls, value: Any) -> Any:
+        return "null" if value is None else value

@@ -9,6 +9,7 @@ import numpy as np
 
 from distml.config.base import Kind
 from distml.hashing import hash_column
+from distml.images import brightness, channel_sums, is_tensor, pixels_of
 from distml.summary.numbers import as_numbers, histogram
 from distml.summary.sketch import estimate_distinct, least_distinct
 
@@ -22,7 +23,9 @@ class ColumnSummary:
     count: rows seen, nulls among them; mean and m2 (sum of squared deviations) of the rest; categories: value to
     count, None once there were more than `MAX_CATEGORIES`; smallest: the least distinct value hashes, uint64
     [<= 1024], None where nobody asks for distinct values; edges: float64 [b + 1] of a histogram and bins: int64
-    [b + 2], below, within each [edge, next), above (a value equal to the last edge is within the last bin).
+    [b + 2], below, within each [edge, next), above (a value equal to the last edge is within the last bin); pixels:
+    of images by channel how many, their sum and the sum of their squares, int64 [3, ch]. The number of an image is
+    its mean brightness, 0 to 255.
     """
 
     kind: Kind
@@ -36,6 +39,7 @@ class ColumnSummary:
     smallest: np.ndarray | None = field(default_factory=lambda: np.empty(0, np.uint64))
     edges: np.ndarray | None = None
     bins: np.ndarray | None = None
+    pixels: np.ndarray | None = None
 
     @property
     def present(self) -> int:
@@ -49,7 +53,7 @@ class ColumnSummary:
 
     @property
     def is_number(self) -> bool:
-        return self.kind in ("numeric", "datetime")
+        return self.kind in ("numeric", "datetime", "image")
 
     @property
     def distinct(self) -> int:
@@ -62,6 +66,9 @@ class ColumnSummary:
     def update(self, column: Any, hashes: np.ndarray | None = None) -> None:
         """Adds a pyarrow array's values, texts plain or coded; `hashes` are theirs, where they are known already."""
         column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+        if self.kind == "image" and is_tensor(column.type):
+            hashes = hash_column(column) if hashes is None and self.smallest is not None else hashes
+            column = self._update_pixels(column)
         self.count += len(column)
         self.nulls += column.null_count
         if self.is_number:
@@ -72,6 +79,12 @@ class ColumnSummary:
             hashes = hash_column(column) if hashes is None else hashes
             present = hashes[column.is_valid().to_numpy(zero_copy_only=False)] if column.null_count else hashes
             self.smallest = least_distinct(self.smallest, present)
+
+    def _update_pixels(self, column: Any) -> Any:
+        """Adds images' pixels; returns each one's brightness."""
+        sums = channel_sums(pixels_of(column.drop_null() if column.null_count else column))
+        self.pixels = sums if self.pixels is None else self.pixels + sums
+        return brightness(column)
 
     def _update_numbers(self, values: np.ndarray) -> None:
         if not len(values):
@@ -101,6 +114,7 @@ class ColumnSummary:
         assert self.kind == other.kind, (self.kind, other.kind)
         mean, m2 = _pooled(self.present, self.mean, self.m2, other.present, other.mean, other.m2)
         bins = [b for b in (self.bins, other.bins) if b is not None]
+        pixels = [p for p in (self.pixels, other.pixels) if p is not None]
         categories = smallest = None
         if self.categories is not None and other.categories is not None:
             categories = _added(self.categories, other.categories)
@@ -118,6 +132,7 @@ class ColumnSummary:
             smallest=smallest,
             edges=self.edges if self.edges is not None else other.edges,
             bins=sum(bins[1:], bins[0]) if bins else None,
+            pixels=sum(pixels[1:], pixels[0]) if pixels else None,
         )
 
     def without(self, copies: ColumnSummary) -> ColumnSummary:
@@ -131,6 +146,7 @@ class ColumnSummary:
             kind=self.kind, count=self.count - copies.count, nulls=self.nulls - copies.nulls, mean=mean, m2=m2,
             min=self.min, max=self.max, categories=categories, smallest=self.smallest, edges=self.edges,
             bins=self.bins if copies.bins is None or self.bins is None else self.bins - copies.bins,
+            pixels=self.pixels if copies.pixels is None or self.pixels is None else self.pixels - copies.pixels,
         )  # fmt: skip
 
     def fresh(self) -> ColumnSummary:
@@ -146,6 +162,8 @@ class ColumnSummary:
             known |= {"mean": self.mean, "m2": self.m2, "min": self.min, "max": self.max}
             if self.edges is not None and self.bins is not None:
                 known |= {"edges": self.edges.tolist(), "bins": self.bins.tolist()}
+            if self.pixels is not None:
+                known["pixels"] = self.pixels.tolist()
         else:
             known["categories"] = self.categories
         return known
@@ -153,9 +171,11 @@ class ColumnSummary:
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> ColumnSummary:
         """The inverse of `to_dict`: a summary that doesn't keep distinct values."""
-        rest = {key: item for key, item in value.items() if key not in ("edges", "bins")}
+        rest = {key: item for key, item in value.items() if key not in ("edges", "bins", "pixels")}
         if "edges" in value:
             rest |= {"edges": np.asarray(value["edges"], float), "bins": np.asarray(value["bins"], np.int64)}
+        if "pixels" in value:
+            rest["pixels"] = np.asarray(value["pixels"], np.int64)
         return cls(**rest, smallest=None)
 
 

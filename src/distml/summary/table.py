@@ -10,6 +10,7 @@ import numpy as np
 
 from distml.config.base import Kind
 from distml.hashing import mix
+from distml.images import brightness, is_tensor
 from distml.summary.column import ColumnSummary
 from distml.summary.numbers import as_numbers
 from distml.summary.sketch import first_distinct
@@ -111,10 +112,12 @@ def sample_size_for(num_columns: int) -> int:
 
 
 def _decoded(table: Any) -> Any:
-    """A table with plain texts: a few rows shouldn't carry the dictionary of many."""
+    """A table with plain texts, as a few rows shouldn't carry the dictionary of many, and images' brightness."""
     import pyarrow as pa
 
     for i, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+        elif is_tensor(field.type):
+            table = table.set_column(i, field.name, brightness(table.column(i)))
     return table
