@@ -31,8 +31,11 @@ class Finding:
     file: str | None = None  # that the examples are of, where it is known
 
     def placed(self, table: Literal["source", "test"], offset: int) -> Finding:
-        """The same finding as one of a whole table, of which its block begins at row `offset`."""
-        moved = tuple((row + offset, value) for row, value in self.examples)
+        """The same finding as one of a whole table, of which its block begins at row `offset`.
+
+        Lines of a file stay what they are.
+        """
+        moved = self.examples if self.file else tuple((row + offset, value) for row, value in self.examples)
         return dataclasses.replace(self, examples=moved, table=table)
 
 

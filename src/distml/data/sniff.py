@@ -32,6 +32,9 @@ _MAGIC = {
     b"ARROW1\x00": "an Arrow or Feather file",
     b"Obj\x01": "an Avro file",
     b"\x1f\x8b": "a gzip file whose name doesn't end in .gz",
+    b"\x28\xb5\x2f\xfd": "a zstd file whose name doesn't end in .zst",
+    b"BZh91AY&SY": "a bzip2 file whose name doesn't end in .bz2",
+    b"PAR1": "a Parquet file",
     b"\x80\x04": "a pickle",
     b"\x80\x05": "a pickle",
     b"@relation": "an ARFF file",
@@ -98,14 +101,22 @@ def binary_kind(content: bytes) -> str | None:
     >>> binary_kind(bytes([0, 0, 8, 3, 0, 0])), binary_kind(b"a,b\\n")
     ('an idx file of bytes, as MNIST has', None)
     """
+    what = known_kind(content)
+    if what is not None or content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return what
+    return "binary data" if b"\x00" in content else None
+
+
+def known_kind(content: bytes) -> str | None:
+    """What a file is that begins as one of a kind that is no text; None where nothing shows that.
+
+    >>> known_kind(b"PK\\x03\\x04"), known_kind(b"a,b\\x00")
+    ('a zip archive, which an Excel workbook is too', None)
+    """
     for magic, what in _MAGIC.items():
         if content.startswith(magic):
             return what
-    if content[:3] == b"\x00\x00\x08":
-        return "an idx file of bytes, as MNIST has"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return None
-    return "binary data" if b"\x00" in content else None
+    return "an idx file of bytes, as MNIST has" if content[:3] == b"\x00\x00\x08" else None
 
 
 def encoding_of(content: bytes, *, is_whole: bool = True) -> str:

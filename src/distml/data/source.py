@@ -7,13 +7,13 @@ Nothing here knows of Ray; `on_ray` and the local engine call the same functions
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from distml.config.source import SourceConfig
 from distml.data import sql
 from distml.data.files import Fragment, find_files, open_filesystem
+from distml.data.log import ReadLog
 from distml.data.text import read_text
 from distml.errors import DataError
 
@@ -60,10 +60,10 @@ def list_fragments(source: SourceConfig) -> list[Fragment]:
     return fragments
 
 
-def read_fragment(fragment: Fragment, source: SourceConfig, skipped: Counter[str] | None = None) -> Iterator[Any]:
+def read_fragment(fragment: Fragment, source: SourceConfig, log: ReadLog | None = None) -> Iterator[Any]:
     """A fragment's raw pyarrow tables, in order. Text formats give text columns.
 
-    Lines that are no rows are counted in `skipped` by the rule that they break.
+    What is no row, and what had to be mended, is counted in `log`.
     """
     if fragment.format == "sklearn":
         yield _read_bundled(fragment.path)
@@ -72,7 +72,7 @@ def read_fragment(fragment: Fragment, source: SourceConfig, skipped: Counter[str
     elif fragment.format == "parquet":
         yield from _read_parquet(fragment, source)
     else:
-        yield from read_text(fragment, source, Counter() if skipped is None else skipped)
+        yield from read_text(fragment, source, ReadLog() if log is None else log)
 
 
 def read_head(source: SourceConfig, num_rows: int) -> Any:

@@ -1,163 +1,213 @@
-"""Text tables: CSV and its kin, every value a text, with errors that name the file and the line."""
+"""Text tables: CSV and its kin, every value a text, with errors that name the file and the line.
+
+Blocks of whole records (`lines`) are parsed by Arrow one by one. What is no row, or none of the right width, is counted
+and shown by its line in the file, counted as an editor does: comments, blank lines and breaks within quotes too.
+"""
 
 from __future__ import annotations
 
+import csv
 import io
-import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from distml.config.source import SourceConfig
-from distml.data.files import Fragment, open_filesystem
+from distml.data.breaks import BLANK, COMMENT, ROW
+from distml.data.decimals import with_points
+from distml.data.files import Fragment
+from distml.data.lines import BLOCK_BYTES, Block, delimiter_of, read_blocks
+from distml.data.log import Line, ReadLog, shortened
+from distml.data.undecodable import mended
 from distml.errors import DataError
 
-BLOCK_BYTES = 16 << 20
 COMMENTS = "no comment lines"
+BLANKS = "no blank lines"
+_HEAD_BYTES = 1 << 18
 
 
-def read_text(fragment: Fragment, source: SourceConfig, skipped: Counter[str]) -> Iterator[Any]:
-    """A text fragment's raw pyarrow tables; comment lines that are left out are counted in `skipped`."""
-    import pyarrow as pa
-    import pyarrow.csv
-
-    ragged: list[Any] = []
-
-    def note(row: Any) -> str:
-        ragged.append(row)
-        return "skip"
-
-    delimiter = _delimiter(fragment, source)
+def read_text(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterator[Any]:
+    """A text fragment's raw pyarrow tables; what is no row is counted in `log`."""
     names: list[str] = []
-    try:
-        names, header_lines = _header(fragment, source, delimiter)
-        reader = pyarrow.csv.open_csv(
-            _open_text(fragment, source, skipped),
-            read_options=pyarrow.csv.ReadOptions(
-                column_names=names or None,
-                skip_rows=header_lines,
-                encoding=source.encoding,
-                use_threads=False,
-                block_size=BLOCK_BYTES,
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=False
-            ),
-        )
-        for batch in reader:
-            _refuse_ragged(ragged, fragment, len(names))
-            yield pa.Table.from_batches([batch])
-        _refuse_ragged(ragged, fragment, len(names))
-    except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
-        _refuse_ragged(ragged, fragment, len(names))
-        if "Empty CSV" in str(error) or "Could not skip initial" in str(error):
-            return  # nothing, or nothing but a header
-        raise DataError(
-            "a text table can be parsed",
-            received=str(error).splitlines()[0],
-            where=fragment.path,
-            remedy="check data.source.delimiter, encoding and comment",
-        ) from error
+    if fragment.start:
+        names = read_names(fragment, source)
+    is_headed = source.header and not fragment.start
+    for block in read_blocks(fragment, source):
+        block = mended(_without_marked(block, fragment.path, log), fragment, source, log)
+        if not names:
+            names, block = _split_header(block, fragment, source, is_headed=is_headed)
+        if names and len(block.lines):
+            parser = _Parser(fragment=fragment, source=source, names=tuple(names), log=log)
+            table = parser.parse(block)
+            yield with_points(table, source, log, fragment.path)
 
 
 def read_names(fragment: Fragment, source: SourceConfig) -> list[str]:
     """A text fragment's column names, as its header or the source gives them."""
-    import pyarrow as pa
-
-    try:
-        return _header(fragment, source, _delimiter(fragment, source))[0]
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError("a text table can be read", received=str(error), where=fragment.path) from error
-
-
-def _delimiter(fragment: Fragment, source: SourceConfig) -> str:
-    return source.delimiter or ("\t" if ".tsv" in fragment.path.lower() else ",")
-
-
-def _refuse_ragged(ragged: list[Any], fragment: Fragment, num_columns: int) -> None:
-    if ragged:
-        row = ragged[0]
-        # Arrow numbers neither blank lines nor comments, nor the breaks within a quoted value.
-        line = f", record {row.number}" if row.number is not None else ""
-        raise DataError(
-            f"every line has {num_columns} values",
-            received=f"{row.actual_columns} in {row.text[:80]!r}",
-            where=f"{fragment.path}{line}",
-            remedy="correct the line, set data.source.delimiter, or skip such lines with data.source.comment",
-        )
-
-
-def _open_text(fragment: Fragment, source: SourceConfig, skipped: Counter[str]) -> Any:
-    """A text file's bytes, decompressed and without comments."""
-    stream = open_filesystem(source).open_input_stream(fragment.path, compression="detect")
-    if not source.comment:
-        return stream
-    return io.BufferedReader(_WithoutComments(stream, source.comment.encode(source.encoding), skipped), 1 << 20)
-
-
-def _header(fragment: Fragment, source: SourceConfig, delimiter: str) -> tuple[list[str], int]:
-    """The column names, given or from the first line that isn't blank, and the lines to skip for them."""
     if not source.header:
-        return list(source.columns or ()), 0
-    import csv
+        return list(source.columns or ())
+    whole = replace(fragment, start=0, end=None, first_line=1)
+    for block in read_blocks(whole, source, _HEAD_BYTES):
+        head = _first_row(_without_marked(block, fragment.path, ReadLog()))
+        names, _ = _split_header(mended(head, whole, source, ReadLog()), whole, source, is_headed=True)
+        if names:
+            return names
+    return []
 
-    with io.TextIOWrapper(_open_text(fragment, source, Counter()), encoding=source.encoding, newline="") as text:
-        try:
-            lines = csv.reader((line.removeprefix("\ufeff") for line in text), delimiter=delimiter)
-            names = next((line for line in lines if line), [])
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"a text table is written in {source.encoding}",
-                received=str(error),
-                where=fragment.path,
-                remedy="set data.source.encoding, latin-1 for example",
-            ) from error
-    names = [name.strip() for name in names]
-    if source.columns is not None and names and len(source.columns) != len(names):
+
+def _first_row(block: Block) -> Block:
+    first = np.zeros(len(block.lines), bool)
+    first[np.flatnonzero(block.records.kinds == ROW)[:1]] = True
+    return block.take(first)
+
+
+def _without_marked(block: Block, path: str, log: ReadLog) -> Block:
+    """The block without comments, which are counted as blank lines are; the parser passes over those by itself."""
+    kinds = block.records.kinds
+    if not kinds.any():
+        return block
+    for kind, rule in ((COMMENT, COMMENTS), (BLANK, BLANKS)):
+        found = np.flatnonzero(kinds == kind)
+        log.note(rule, "drop", path, len(found), block.examples(found))
+    return block.take(kinds != COMMENT)
+
+
+def _split_header(
+    block: Block, fragment: Fragment, source: SourceConfig, *, is_headed: bool
+) -> tuple[list[str], Block]:
+    """The column names, given or from the first row of a block, and the block without that."""
+    if not is_headed:
+        return list(source.columns or ()), block
+    rows = np.flatnonzero(block.records.kinds == ROW)
+    if not len(rows):
+        return [], block
+    names = _parted(block.content(rows[0]).decode("utf-8", "replace"), fragment, source)
+    if source.columns is not None and len(source.columns) != len(names):
         raise DataError(
             "data.source.columns names every column of a table",
             received=f"{len(source.columns)} names for {len(names)} columns",
             where=fragment.path,
             remedy="name them all, or leave `columns` out where the header does",
         )
-    return (list(source.columns) if source.columns and names else names), lines.line_num
+    rest = np.arange(len(block.lines)) > rows[0]
+    return list(source.columns or names), block.take(rest)
 
 
-class _WithoutComments(io.RawIOBase):
-    """A byte stream without the lines that start with a prefix, which are counted."""
+def _parted(line: str, fragment: Fragment, source: SourceConfig) -> list[str]:
+    """A header's names, stripped."""
+    quoting = {"quotechar": source.quote} if source.quote else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(
+        io.StringIO(line, newline=""), delimiter=delimiter_of(fragment, source), escapechar=source.escape or None,
+        **quoting,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return [name.strip() for name in next(reader)]
 
-    def __init__(self, stream: Any, prefix: bytes, skipped: Counter[str]) -> None:
-        self._stream = stream
-        self._skipped = skipped
-        byte_order_mark = rb"(?:\xef\xbb\xbf)?"
-        self._pattern = re.compile(rb"^" + byte_order_mark + re.escape(prefix) + rb".*\n?", re.MULTILINE)
-        self._partial = b""  # the start of a line whose end is not read yet
-        self._ready = b""
 
-    def readable(self) -> bool:
-        return True
+@dataclass(frozen=True, kw_only=True)
+class _Parser:
+    """Rows of one width from blocks of a fragment."""
 
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            chunk = self._stream.read(1 << 20)
-            whole, newline, rest = (self._partial + chunk).rpartition(b"\n")
-            if not chunk:
-                self._ready, self._partial = self._without(self._partial), b""
-                break
-            self._ready, self._partial = self._without(whole + newline), rest
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
+    fragment: Fragment
+    source: SourceConfig
+    names: tuple[str, ...]
+    log: ReadLog
 
-    def _without(self, lines: bytes) -> bytes:
-        rest, count = self._pattern.subn(b"", lines)
-        self._skipped[COMMENTS] += count
-        return rest
+    def parse(self, block: Block) -> Any:
+        """A block's rows as a pyarrow table of texts."""
+        table, ragged = self._read(block, threads=True)
+        if not ragged:
+            return table
+        # In one thread Arrow numbers the rows; blank lines it doesn't count.
+        rows = np.flatnonzero(block.records.kinds == ROW)
+        table, ragged = self._read(block, threads=False)
+        widths = {int(rows[number - 1]): width for number, width in ragged}
+        white = [i for i in widths if not block.content(i).strip()]
+        self.log.note(BLANKS, "drop", self.fragment.path, len(white), block.examples(white))
+        uneven = {i: width for i, width in widths.items() if i not in white}
+        return self._settle(block, uneven, table) if uneven else table
 
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+    def _settle(self, block: Block, widths: dict[int, int], others: Any) -> Any:
+        """What the source's rule makes of rows of another width; `others` are the block's rows without them."""
+        path, rule = self.fragment.path, f"every line has {len(self.names)} values"
+        examples = block.examples(widths)
+        if self.source.ragged == "fail":
+            self._refuse(block, next(iter(widths)), widths)
+        if self.source.ragged == "pad":
+            self.log.note(rule, "replace", path, len(widths), examples)
+            padded = block.replaced({i: self._padded(block, i, widths) for i in widths})
+            return self._read(padded, threads=False)[0]
+        self.log.note(rule, self.source.ragged, path, len(widths), examples)
+        if self.source.ragged == "quarantine":
+            for i, width in widths.items():
+                text = block.content(i).decode("utf-8", "replace")
+                self.log.aside.append(Line(path, int(block.lines[i]), text, f"{rule}, this one {width}"))
+        return others
+
+    def _padded(self, block: Block, record: int, widths: dict[int, int]) -> bytes:
+        """A row filled up with missing values, or without empty ones that are too many."""
+        content, delimiter = block.content(record), delimiter_of(self.fragment, self.source).encode()
+        surplus = widths[record] - len(self.names)
+        if surplus <= 0:
+            return content + delimiter * -surplus + b"\n"
+        if not content.endswith(delimiter * surplus):
+            self._refuse(block, record, widths)
+        return content[: -surplus * len(delimiter)] + b"\n"
+
+    def _refuse(self, block: Block, record: int, widths: dict[int, int]) -> None:
+        line, text = block.examples([record])[0]
+        more = f" ({len(widths)} lines near it haven't)" if len(widths) > 1 else ""
+        raise DataError(
+            f"every line has {len(self.names)} values{more}",
+            received=f"{widths[record]} in {shortened(text)!r}",
+            where=f"{self.fragment.path}, line {line}",
+            remedy="correct the line, set data.source.delimiter or quote, skip such lines with data.source.comment, "
+            "or set data.source.ragged: drop, quarantine or pad",
+        )
+
+    def _read(self, block: Block, *, threads: bool) -> tuple[Any, list[tuple[Any, int]]]:
+        """The rows of the right width, and (number, width) of the others; a number is None with threads."""
+        import pyarrow as pa
+        import pyarrow.csv
+
+        ragged: list[tuple[Any, int]] = []
+
+        def note(row: Any) -> str:
+            ragged.append((row.number, row.actual_columns))
+            return "skip"
+
+        unique = [str(i) for i in range(len(self.names))]  # a name may stand twice
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(block.data),
+                read_options=pyarrow.csv.ReadOptions(
+                    column_names=unique, use_threads=threads, block_size=max(BLOCK_BYTES, len(block.data) + 1)
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=delimiter_of(self.fragment, self.source),
+                    quote_char=self.source.quote or False,
+                    escape_char=self.source.escape or False,
+                    newlines_in_values=block.records.has_quoted_breaks,
+                    invalid_row_handler=note,
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(unique, pa.string()), strings_can_be_null=False, check_utf8=False
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return _empty(self.names), []
+            raise DataError(
+                "a text table can be parsed",
+                received=str(error).splitlines()[0],
+                where=f"{self.fragment.path}, from line {block.lines[0]}",
+                remedy="check data.source.delimiter, quote, escape and comment",
+            ) from error
+        return table.rename_columns(list(self.names)), ragged
+
+
+def _empty(names: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.table([pa.array([], pa.string())] * len(names), names=list(names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from distml.clean import Cleaned, Finding, as_text, merge_findings
 from distml.config import SourceConfig
 from distml.data.files import Fragment
 from distml.data.layout import in_layout
+from distml.data.log import ReadLog
 from distml.data.passes import placed
 from distml.data.source import read_fragment
 from distml.errors import DistmlError, StorageError
@@ -77,13 +77,13 @@ class Scorer:
         import pyarrow as pa
 
         name = f"{self.scratch}/{fragment.index:05d}-{uuid.uuid4().hex[:8]}"
-        skipped: Counter[str] = Counter()
+        log = ReadLog()
         findings: list[Finding] = []
         num_seen = 0
         with ExitStack() as stack:
             scored = stack.enter_context(_Sink(self.home, f"{name}.{self.kind}", self.kind))
             aside = stack.enter_context(_Sink(self.home, f"{name}.quarantine", "csv"))
-            for raw in self._blocks(fragment, skipped):
+            for raw in self._blocks(fragment, log):
                 cleaned, prediction = predictor.predict_kept(raw)
                 rows = in_layout(raw, self.layout)
                 scored.write(with_predictions(rows.filter(pa.array(cleaned.kept)), prediction))
@@ -92,20 +92,16 @@ class Scorer:
                 found = [_as_taken(finding).placed("source", num_seen) for finding in cleaned.findings]
                 findings = merge_findings(findings + found)
                 num_seen += raw.num_rows
-        findings += [
-            Finding(rule=rule, column=None, count=count, action="drop", table="source")
-            for rule, count in skipped.items()
-            if count
-        ]
+        findings += [finding.placed("source", 0) for finding in log.findings()]
         return Part(
             scored=scored.key, quarantine=aside.key if aside.num_rows else None, num_scored=scored.num_rows,
             num_quarantined=aside.num_rows, findings=tuple(findings),
         )  # fmt: skip
 
-    def _blocks(self, fragment: Fragment, skipped: Counter[str]) -> Iterator[Any]:
+    def _blocks(self, fragment: Fragment, log: ReadLog) -> Iterator[Any]:
         """The fragment's raw tables: one without rows where a file has nothing but a header."""
         is_empty = True
-        for raw in read_fragment(fragment, self.source, skipped):
+        for raw in read_fragment(fragment, self.source, log):
             is_empty = False
             yield raw
         if is_empty:
