@@ -15,9 +15,10 @@ import distml
 SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
-    {"secrets", "sizes"},
+    {"secrets", "sizes", "code"},
     {"config", "storage", "hashing"},
     {"schema", "metrics", "batch"},
+    {"derive"},
     {"clean", "summary"},
     {"target"},
     {"data", "features", "models", "tracking"},

@@ -51,14 +51,19 @@ class CodeRef:
 
 def allowed() -> tuple[str, ...]:
     """The packages and modules whose code may be imported by this process."""
-    return tuple(dict.fromkeys(name for name in re.split(r"[,\s]+", os.environ.get(VARIABLE, "")) if name))
+    return _names(os.environ.get(VARIABLE, ""))
 
 
 def allow(names: Iterable[str]) -> None:
     """Allows packages or modules more, to this process and those that it starts."""
-    together = tuple(dict.fromkeys((*allowed(), *names)))
+    together = _names(",".join((*allowed(), *names)))
     if together:
         os.environ[VARIABLE] = ",".join(together)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The names of a text with commas or spaces between them, each once."""
+    return tuple(dict.fromkeys(re.findall(r"[^,\s]+", text)))
 
 
 def is_allowed(module: str, names: Iterable[str]) -> bool:

@@ -19,6 +19,7 @@ from distml.clean.words import Words
 from distml.config.base import Scalar
 from distml.config.clean import CleanConfig, RuleConfig
 from distml.config.source import SourceConfig
+from distml.derive import derive
 from distml.errors import DataError
 from distml.schema import Column, Role, Schema
 
@@ -104,11 +105,15 @@ class RowCleaner:
         kept = np.ones(table.num_rows, bool)
         broken: list[Broken] = []
         columns: dict[str, Any] = {}
-        wanted = [column for column in self.schema.columns if column.role in roles]
+        wanted = self.schema.read_for(*roles)
         self._check_columns(table, wanted, findings)
         for column in wanted:
             values = whole(table.column(column.name))
             columns[column.name] = self._clean_column(column, values, kept, _Notes(column, findings, broken), coded)
+        for column in (column for column in self.schema.derived if column.role in roles):
+            notes = _Notes(column, findings, broken)
+            values = derive(column, self.schema, columns, table.num_rows, notes)
+            columns[column.name] = self._clean_column(column, values, kept, notes, coded)
         import pyarrow as pa
 
         cleaned = pa.table(columns) if columns else table.select([])
@@ -116,7 +121,7 @@ class RowCleaner:
             cleaned = cleaned.filter(pa.array(kept))
         return Cleaned(cleaned, kept, tuple(findings), tuple(broken))
 
-    def _check_columns(self, table: Any, wanted: list[Column], findings: list[Finding]) -> None:
+    def _check_columns(self, table: Any, wanted: Iterable[Column], findings: list[Finding]) -> None:
         present = set(table.column_names)
         absent = [column.name for column in wanted if column.name not in present]
         if absent:
@@ -130,6 +135,9 @@ class RowCleaner:
                 findings.append(
                     Finding(rule="only columns of the schema", column=name, count=table.num_rows, action="ignore")
                 )
+            elif self.schema[name].derived is not None and table.num_rows:
+                rule = "a derived column is made, not read"
+                findings.append(Finding(rule=rule, column=name, count=table.num_rows, action="ignore"))
 
     def _clean_column(self, column: Column, values: Any, kept: np.ndarray, found: Found, coded: bool) -> Any:
         import pyarrow as pa

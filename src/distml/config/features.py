@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from distml.config.base import Section
+from distml.config.derived import DerivedConfig
 
 Impute = Literal["median", "mean"]
 Scale = Literal["standard", "quantile", "none"]
@@ -36,7 +37,7 @@ class ColumnFeatureConfig(Section):
     min_count: int | None = Field(None, ge=1)
 
 
-class FeaturesConfig(Section):
+class FeaturesConfig(DerivedConfig):
     """How columns become numbers."""
 
     numeric: NumericConfig = NumericConfig()

@@ -30,14 +30,22 @@ class ExpressionText:
 
     def names(self) -> tuple[str, ...]:
         """The columns that the expression names, in the order that it names them."""
+        return tuple(dict.fromkeys(name for _, name in self._named()))
+
+    def refuse_name(self, name: str, rule: str, received: Any = None, remedy: str | None = None) -> NoReturn:
+        """Raises `ConfigError` that names the first place where a column is named."""
+        self._refuse(next(p for p, named in self._named() if named == name), rule, received, remedy)
+
+    def _named(self) -> list[tuple[int, str]]:
+        """(character, column) wherever one is named."""
         called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
         found: list[tuple[int, str]] = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Name) and id(node) not in called:
-                found.append((node.col_offset, node.id))
+                found.append((self._character(node), node.id))
             elif isinstance(node, ast.Call) and (name := named_by_col(node)) is not None:
-                found.append((node.col_offset, name))
-        return tuple(dict.fromkeys(name for _, name in sorted(found)))
+                found.append((self._character(node), name))
+        return sorted(found)
 
     def source(self, node: ast.AST) -> str:
         """What is written of a node, at most 60 characters."""
@@ -45,8 +53,12 @@ class ExpressionText:
 
     def refuse(self, node: ast.AST, rule: str, received: Any = None, remedy: str | None = None) -> NoReturn:
         """Raises `ConfigError` that names the place of a node."""
-        before = self.text.encode()[: getattr(node, "col_offset", 0)]  # offsets count bytes of UTF-8
-        self._refuse(len(before.decode(errors="ignore")) + 1, rule, received, remedy)
+        self._refuse(self._character(node), rule, received, remedy)
+
+    def _character(self, node: ast.AST) -> int:
+        """Where a node begins, from 1. Python's own offsets count bytes of UTF-8."""
+        before = self.text.encode()[: getattr(node, "col_offset", 0)]
+        return len(before.decode(errors="ignore")) + 1
 
     def _refuse(self, position: int, rule: str, received: Any = None, remedy: str | None = None) -> NoReturn:
         shown = self.text if len(self.text) <= 120 else f"{self.text[:117]}..."
