@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from databases import PASSWORD, VARIABLE, Server, binaries, postgresql
+
 pytest.register_assert_rewrite("contracts")
 
 # Before anything imports ray: quiet, and without a token file in the home of whoever runs the tests.
@@ -32,3 +34,14 @@ def ray_session() -> Iterator[None]:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server; tests that need it are skipped, and counted, where its Debian package isn't installed."""
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not on this machine: apt install postgresql")
+    os.environ[VARIABLE] = PASSWORD
+    with postgresql(folder) as server:
+        yield server

@@ -16,7 +16,7 @@ from distml.errors import DataError
 from distml.secrets import with_secrets
 
 CONNECT_TIMEOUT_S = 10
-_EXTRA = {"psycopg", "psycopg2"}  # drivers whose database the extra `sql` brings one for
+_POSTGRESQL = {"psycopg", "psycopg2"}  # drivers; the extra `sql` brings the first
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def connected(source: SourceConfig, snapshot: str | None = None) -> Iterator[Any
     try:
         with connection:
             if snapshot is not None:
-                connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+                _enter(snapshot, connection, source)
             yield connection
     except sa.exc.SQLAlchemyError as error:
         raise DataError(
@@ -53,6 +53,20 @@ def connected(source: SourceConfig, snapshot: str | None = None) -> Iterator[Any
             received=_said(error),
             where=f"{source.uri}, data.source.query",
             remedy="correct it; in the database's own client it fails alike",
+        ) from None
+
+
+def _enter(snapshot: str, connection: Any, source: SourceConfig) -> None:
+    import sqlalchemy as sa
+
+    try:
+        connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+    except sa.exc.SQLAlchemyError as error:
+        raise DataError(
+            "all parts of a query are read in one snapshot of one server",
+            received=_said(error),
+            where=source.uri,
+            remedy="run it again; if it stays, name one server, not a pool of them, and one that lets sessions idle",
         ) from None
 
 
@@ -73,7 +87,7 @@ def _engine(source: SourceConfig) -> Any:
             remedy="postgresql+psycopg, sqlite, or one whose package is installed",
         ) from None
     except ModuleNotFoundError as error:
-        package = "distml[sql]" if error.name in _EXTRA else str(error.name)
+        package = "distml[sql]" if error.name in _POSTGRESQL else str(error.name)
         hint = "; write postgresql+psycopg://" if error.name == "psycopg2" else ""
         raise DataError(
             "a database is read through its driver",

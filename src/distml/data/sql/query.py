@@ -104,17 +104,23 @@ def wrapped(source: SourceConfig, *columns: str) -> Any:
     """The query as SQLAlchemy's subquery, with the columns that are to be named in it."""
     import sqlalchemy as sa
 
+    return _plain(source).columns(*map(sa.column, columns)).subquery("q")
+
+
+def _plain(source: SourceConfig) -> Any:
+    """The query as it is written."""
+    import sqlalchemy as sa
+
     assert source.query is not None
     # A colon begins no parameter here; and a comment in the last line ends with it.
-    text = source.query.strip().rstrip(";").replace(":", "\\:") + "\n"
-    return sa.text(text).columns(*map(sa.column, columns)).subquery("q")
+    return sa.text(source.query.strip().rstrip(";").replace(":", "\\:") + "\n")
 
 
 def _selected(source: SourceConfig, part: Slice) -> Any:
     import sqlalchemy as sa
 
-    if source.partition is None:
-        return sa.select(sa.text("*")).select_from(wrapped(source))
+    if source.partition is None or part.lower is part.upper is None:
+        return _plain(source)
     q = wrapped(source, source.partition.column)
     column = q.c[source.partition.column]
     chosen = sa.select(sa.text("*")).select_from(q)
@@ -133,7 +139,9 @@ def _bounds(source: SourceConfig, snapshot: str | None) -> list[Any]:
     assert source.partition is not None
     name, num = source.partition.column, source.partition.num
     with connected(source, snapshot) as connection:
-        names = list(connection.execute(sa.select(sa.text("*")).select_from(wrapped(source)).limit(0)).keys())
+        with connection.execution_options(stream_results=True).execute(_plain(source)) as result:
+            # From here: a subquery's columns that share a name are given others by SQLite.
+            names = _distinct(list(result.keys()), source)
         if name not in names:
             near = did_you_mean(name, names)
             raise DataError(
