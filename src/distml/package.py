@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from distml.derive import reload_functions
 from distml.errors import PackageError
 from distml.features import FeaturePipeline
 from distml.models import Model, load_model
@@ -109,8 +110,11 @@ class ModelPackage:
 
     @classmethod
     def load(cls, folder: Path) -> ModelPackage:
-        """Verifies the checksums, then reads. Raises `PackageError` for anything that isn't as the manifest says."""
+        """Verifies the checksums, then reads. Raises `PackageError` for anything that isn't as the manifest says,
+        `CodeError` where it needs functions of the user's own that aren't allowed or aren't there."""
         manifest = verify(folder)
+        schema = Schema.from_dict(manifest["schema"])
+        reload_functions(schema)
         members = []
         for index in range(manifest["num_members"]):
             home = folder / "members" / str(index)
@@ -120,7 +124,7 @@ class ModelPackage:
         golden = folder / GOLDEN
         return cls(
             name=manifest["name"],
-            schema=Schema.from_dict(manifest["schema"]),
+            schema=schema,
             members=tuple(members),
             postprocess=Postprocess.from_dict(_json(folder / "postprocess.json")),
             baseline=Baseline(
@@ -190,7 +194,7 @@ def _verify_files(folder: Path, listed: Mapping[str, str]) -> None:
 
 def signature(schema: Schema, postprocess: Postprocess) -> dict[str, Any]:
     """Inputs and outputs by name and type."""
-    inputs = [{"name": column.name, "kind": column.kind} for column in schema.features]
+    inputs = [{"name": column.name, "kind": column.kind} for column in schema.inputs]
     labels = getattr(postprocess.target, "labels", None)
     return {"inputs": inputs, "outputs": {"target": schema.target.name, "labels": labels and list(labels)}}
 

@@ -89,7 +89,7 @@ class Predictor:
 
 def with_golden(package: ModelPackage, cleaned: Any) -> ModelPackage:
     """The package with golden rows taken from a cleaned pyarrow table, private columns left out as null."""
-    table = cleaned.select([column.name for column in package.schema.features]).slice(0, NUM_GOLDEN)
+    table = cleaned.select([column.name for column in package.schema.inputs]).slice(0, NUM_GOLDEN)
     private = {column.name for column in package.schema.columns if column.private}
     rows = [
         {name: None if name in private else value for name, value in record.items()}

@@ -11,7 +11,7 @@ from distml.schema import Column, Schema
 
 
 def table_from_records(records: Sequence[Any], schema: Schema) -> Any:
-    """The feature columns of JSON rows as a pyarrow table; other keys are left out.
+    """The columns that a model reads of JSON rows as a pyarrow table; other keys are left out.
 
     Numbers go to number columns, texts, numbers and truth values to categories, ISO texts to dates; null is missing.
     Raises `DataError` naming the row, the column, what was received and what is allowed.
@@ -21,7 +21,7 @@ def table_from_records(records: Sequence[Any], schema: Schema) -> Any:
     for row, record in enumerate(records):
         if not isinstance(record, dict):
             raise DataError("a row is an object of column to value", received=_shown(record), where=f"row {row}")
-    columns = {column.name: _column(records, column, schema) for column in schema.features}
+    columns = {column.name: _column(records, column, schema) for column in schema.inputs}
     return pa.table(columns)
 
 
@@ -94,11 +94,11 @@ def _shown(value: Any) -> str:
 
 
 def extra_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str, int]:
-    """Keys that are no features of the schema -> rows that have them."""
-    names = {column.name for column in schema.features}
+    """Keys that no column of the schema reads -> rows that have them."""
+    names = {column.name for column in schema.inputs}
     extra: dict[str, int] = {}
     for record in records:
-        if len(record) > len(names):  # every feature is there, or reading the rows would have raised
+        if len(record) > len(names):  # every one of them is there, or reading the rows would have raised
             for key in record.keys() - names:
                 extra[key] = extra.get(key, 0) + 1
     return extra
@@ -121,7 +121,7 @@ def records_from_table(table: Any) -> list[dict[str, Any]]:
 def row_json_schema(schema: Schema) -> dict[str, Any]:
     """The JSON schema of one row."""
     properties: dict[str, Any] = {}
-    for column in schema.features:
+    for column in schema.inputs:
         kinds = {"numeric": ["number"], "datetime": ["string"]}.get(column.kind, ["string", "number", "boolean"])
         properties[column.name] = {"type": [*kinds, "null"]}
         if column.kind == "datetime":

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from distml.code import CodeRef
 from distml.config.base import Kind
 from distml.config.data import DataConfig
 from distml.errors import DataError, did_you_mean
@@ -20,7 +21,11 @@ Dtype = Literal["integer", "number", "string", "boolean", "datetime"]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: `dtype` is what its values were in the table, `kind` what they mean to a model."""
+    """One column: `dtype` is what its values were in the table, `kind` what they mean to a model.
+
+    derived: where no table has it, the expression that makes it, or the function as module:attribute; uses: the
+    columns that it is made from; code: what that function was.
+    """
 
     name: str
     kind: Kind
@@ -28,6 +33,9 @@ class Column:
     role: Role = "feature"
     group: bool = False
     private: bool = False
+    derived: str | None = None
+    uses: tuple[str, ...] = ()
+    code: CodeRef | None = None
 
     @property
     def arrow_type(self) -> Any:
@@ -60,6 +68,21 @@ class Schema:
         return self.of_role("feature")
 
     @property
+    def derived(self) -> tuple[Column, ...]:
+        """Columns made from others, each after those that it is made from."""
+        return tuple(column for column in self.columns if column.derived is not None)
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """What a row must have to be predicted: features that aren't derived, and what derived ones are made from."""
+        return self.read_for("feature")
+
+    def read_for(self, *roles: Role) -> tuple[Column, ...]:
+        """The table's own columns of some roles, and those that derived columns of these roles are made from."""
+        used = {name for column in self.derived if column.role in roles for name in column.uses}
+        return tuple(c for c in self.columns if c.derived is None and (c.role in roles or c.name in used))
+
+    @property
     def target(self) -> Column:
         (column,) = self.of_role("target")
         return column
@@ -74,7 +97,13 @@ class Schema:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Schema:
-        return cls(tuple(Column(**column) for column in value["columns"]))
+        return cls(tuple(_column_from_dict(column) for column in value["columns"]))
+
+
+def _column_from_dict(value: dict[str, Any]) -> Column:
+    code = value.get("code")
+    restored = {"uses": tuple(value.get("uses", ())), "code": None if code is None else CodeRef(**code)}
+    return Column(**{**value, **restored})
 
 
 def infer_schema(head: Any, config: DataConfig) -> Schema:

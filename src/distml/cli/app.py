@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from distml.cli import check, compare, init, lifecycle, live, look, predict, settings, store, versions
+from distml.cli.code import CODABLE, codable
 from distml.cli.output import begin, result
 from distml.cli.remote import remotable
 
@@ -47,6 +48,8 @@ def root(
 for group in (init, check, lifecycle, predict, live, versions, look, compare, store, settings):
     group.register(app)
 for known in app.registered_commands:
+    if known.callback is not None and known.callback.__name__ in CODABLE:
+        known.callback = codable(known.callback)
     if known.callback is not None and known.callback.__name__ not in ("init", "schema", "render"):
         known.callback = remotable(known.callback)
 

@@ -33,13 +33,14 @@ def deploy(
     """Serves a registered version until Ctrl-C. Where its model is served already, swaps the version in."""
     begin(json)
     from distml.cluster.on_ray import Signals, cluster
-    from distml.lifecycle.deploy import config_of, swap_live
+    from distml.lifecycle.deploy import config_of, require_code, swap_live
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
     home = Storage(storage)
     version = resolve(StoreRegistry(home), reference)
     config = config_of(home, version)
+    require_code(home, version)
     if port is not None:
         _check_port_of_service(home, version.name, port)
         config = config.model_copy(update={"serve": config.serve.model_copy(update={"port": port})})

@@ -20,4 +20,13 @@ Reference = Annotated[str, typer.Argument(help="NAME, NAME@champion or NAME/VERS
 StorageOption = Annotated[
     str, typer.Option("--storage", envvar="DISTML_STORAGE", help="where runs and models are kept")
 ]
+AllowCode = Annotated[
+    list[str],
+    typer.Option(
+        "--allow-code",
+        envvar="DISTML_ALLOW_CODE",
+        help="a package of your own that a config or model may import functions from; again for more",
+        metavar="PACKAGE",
+    ),
+]
 DEFAULT_STORAGE = "./distml-store"

@@ -94,6 +94,9 @@ def _arguments(ctx: typer.Context, params: dict[str, Any]) -> list[str]:
         value = params.get(name)
         if name in _HERE or value is None or value is False or value == []:
             continue
+        if name == "allow_code":  # given more than once
+            written += [part for package in value for part in (parameter.opts[0], package)]
+            continue
         text = _absolute(str(value)) if name in _PATHS else str(value)
         if parameter.param_type_name == "argument":
             written.append(text)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import ray
 
+from distml.code import carried
 from distml.errors import DistmlError
 
 Item = TypeVar("Item")
@@ -35,7 +36,7 @@ class RayEngine:
 
         _quiet()
         # The function and the items travel once, not with every task.
-        shared = ray.put((partial(_attempt, function), list(items)))
+        shared = ray.put((partial(_attempt, carried(function)), list(items)))
 
         def apply(row: dict[str, Any]) -> dict[str, Any]:
             try:
@@ -68,7 +69,7 @@ class RayEngine:
         indices = ray.data.from_items([{"index": i} for i in range(len(items))], override_num_blocks=len(items))
         dataset = indices.map(
             _Worker,
-            fn_constructor_args=([ray.put((build, list(items)))], ray.remote(num_cpus=0)(_Attempts).remote()),
+            fn_constructor_args=([ray.put((carried(build), list(items)))], ray.remote(num_cpus=0)(_Attempts).remote()),
             # All from the start, as Ray adds actors only to ones that queue; and none queues, as items may be long.
             compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1),
             num_cpus=cpu,

@@ -16,13 +16,16 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from distml import code
 from distml.cluster.on_ray import NAMESPACE, connected
 from distml.config import RunConfig
 from distml.errors import ConfigError, DistmlError
 from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.runs import read_run
+from distml.package import MANIFEST
 from distml.registry import StoreRegistry, Version
 from distml.registry.base import find
+from distml.schema import Schema
 from distml.storage import Storage
 
 _SWAP_TIMEOUT_S = 120.0
@@ -33,6 +36,13 @@ def config_of(storage: Storage, version: Version) -> RunConfig:
     """The run config that a version was made with, its storage being where it was found."""
     value = read_run(storage, version.run)["config"]
     return RunConfig.model_validate({**value, "storage": storage.root})
+
+
+def require_code(storage: Storage, version: Version) -> None:
+    """Raises `CodeError` where a version is made of functions that this process doesn't allow: replicas need them."""
+    for column in Schema.from_dict(storage.read_json(f"{version.package}/{MANIFEST}")["schema"]).derived:
+        if column.code is not None:
+            code.require_allowed(column.code.dotted, f"{version.label}, column {column.name}")
 
 
 def check_port(config: RunConfig) -> None:
@@ -75,6 +85,7 @@ def swapped(storage: Storage, version: Version, check: Callable[[], None] | None
         if running is None:
             yield None
             return
+        require_code(storage, version)
         before = find(StoreRegistry(storage).versions(version.name), version.name, running["version"])
         with connected(running["address"], running["token_path"]):
             try:
@@ -175,6 +186,7 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
     # The time makes every deployment one that Serve tells the replicas of, and their answer to it one of now.
     asked_at = time.time()
     wanted: dict[str, Any] = {"version": version.number, "package": version.package, "asked_at": asked_at}
+    wanted["allow_code"] = list(code.allowed())  # replicas import a user's own functions, too
     wanted["last_good"] = _package_of(storage, config.name, good) if good is not None else None
     serve.start(
         http_options={"host": config.serve.host, "port": config.serve.port},

@@ -200,4 +200,5 @@ def _fitted_rows(storage: Storage, key: str, prepared: Prepared) -> np.ndarray |
 
 def _hashed_columns(prepared: Prepared) -> dict[str, tuple[str, bool]]:
     """What a row's hash depends on but its values: columns, their kinds, and whether they are left out."""
-    return {column.name: (column.kind, column.role == "excluded") for column in prepared.schema.columns}
+    hashed = (column for column in prepared.schema.columns if column.derived is None)
+    return {column.name: (column.kind, column.role == "excluded") for column in hashed}

@@ -16,6 +16,7 @@ from distml.data.files import Fragment
 from distml.data.layout import read_layout
 from distml.data.source import list_fragments
 from distml.data.text import read_names
+from distml.derive import reload_functions
 from distml.errors import ConfigError, DataError, did_you_mean
 from distml.lifecycle.deploy import config_of
 from distml.lifecycle.scoring import Scored, ScoringJob
@@ -41,6 +42,7 @@ def plan_scoring(version: Version, storage: Storage, source: SourceConfig, out: 
     destination.check(_paths(fragments, source))
     manifest = storage.read_json(f"{version.package}/{MANIFEST}")
     schema = Schema.from_dict(manifest["schema"])
+    reload_functions(schema)
     source = without_target(source, fragments[0], schema.target.name)
     layout = read_layout(fragments, source)
     where = fragments[0].path if len(fragments) == 1 else source.uri
@@ -97,10 +99,10 @@ def _paths(fragments: Sequence[Fragment], source: SourceConfig) -> list[str]:
 
 
 def _check_columns(layout: Any, schema: Schema, where: str) -> None:
-    """Every feature is there, of a type that cleaning can make something of."""
+    """Every column that the model reads is there, of a type that cleaning can make something of."""
     import pyarrow as pa
 
-    for column in schema.features:
+    for column in schema.inputs:
         if column.name not in layout.names:
             near = did_you_mean(column.name, [name for name in layout.names if name not in schema])
             raise DataError(

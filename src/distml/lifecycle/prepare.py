@@ -31,6 +31,7 @@ from distml.data.passes import (
 from distml.data.source import fingerprint, list_fragments, read_head
 from distml.data.split import SPLITS, Split, plan_split
 from distml.data.sql import held
+from distml.derive import check_rowwise, source_hashes, with_derived
 from distml.errors import DataError, DistmlError
 from distml.features import FeaturePipeline, Recipe, fit_features
 from distml.lifecycle.prepared import Prepared
@@ -49,7 +50,7 @@ def prepare_key(config: RunConfig) -> str:
     recipes = sorted(wanted_recipes(config))
     sections = [config.to_dict()[name] for name in ("data", "clean", "validate", "split", "features")]
     tables = [fingerprint(source) for source in _tables(config).values()]
-    return content_hash(_FORMAT, config.seed, recipes, sections, tables)
+    return content_hash(_FORMAT, config.seed, recipes, sections, tables, source_hashes(config.features))
 
 
 def wanted_recipes(config: RunConfig) -> tuple[Recipe, ...]:
@@ -142,8 +143,11 @@ def _fit_cleaner(config: RunConfig) -> RowCleaner:
     )
     names = head.column_names
     tidied = pa.table([tidier.tidy(*named) for named in zip(names, head.columns, strict=True)], names)
-    schema = infer_schema(tidied, config.data)
-    return RowCleaner.from_config(schema, config.data.source, config.clean)
+    schema = with_derived(infer_schema(tidied, config.data), config.features)
+    cleaner = RowCleaner.from_config(schema, config.data.source, config.clean)
+    if config.features.functions:
+        check_rowwise(schema, cleaner.apply(head).table)
+    return cleaner
 
 
 def _ingest(config: RunConfig, storage: Storage, engine: Engine, prefix: str, cleaner: RowCleaner) -> list[Ingested]:

@@ -168,6 +168,7 @@ def _lineage(config: RunConfig, prepared: Prepared, searched: Searched, num_epoc
         "fitted": {"features": ["train"], "epochs": ["validation"], "weights": fitted},
         "trial": searched.best.to_dict(),
         "num_epochs": num_epochs,
+        "code": {column.name: column.code.to_dict() for column in prepared.schema.derived if column.code is not None},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
     }
 

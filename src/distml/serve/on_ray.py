@@ -16,6 +16,7 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
+from distml import code
 from distml.errors import DistmlError
 from distml.predictor import Predictor
 from distml.serve.service import Limits, Service
@@ -110,6 +111,7 @@ class Replica:
                 self._tell(wanted["version"], f"{type(error).__name__}: {error}")
 
     def _load(self, version: int, package: str) -> None:
+        code.allow(self._wanted.get("allow_code", ()))
         with self._storage.local_folder(package) as folder:
             predictor = Predictor.load(folder)
         self._service.swap(version, predictor)

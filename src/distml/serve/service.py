@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from distml.clean import Cleaned
-from distml.errors import DataError
+from distml.errors import CodeError, DataError
 from distml.postprocess import Prediction
 from distml.predictor import Predictor
 from distml.records import extra_columns, table_from_records
@@ -145,6 +145,8 @@ class Service:
             cleaned, prediction = live.predictor.predict_kept(table)
         except DataError as error:
             raise problem_of(error) from None
+        except CodeError as error:
+            raise Problem(500, "feature-failed", f"{error.rule}; in {error.where}", rule=error.rule) from error
         if not cleaned.kept.all():
             raise problem_of_finding(next(f for f in cleaned.findings if f.action in ("fail", "quarantine", "drop")))
         live.seen.rows.append((cleaned, prediction))
