@@ -69,7 +69,7 @@ def clean_images(column: Column, values: Any, action: OnImage, kept: np.ndarray,
     elif is_encoded(values.type):
         for row in rows:
             try:
-                read.put(row[None], decode(values[int(row)].as_py())[None])
+                read.put(np.array([row]), decode(values[int(row)].as_py())[None])
             except ImageError as error:
                 read.damaged[int(row)] = str(error)
     else:
