@@ -13,10 +13,12 @@ from typing import Any, Literal
 from distml.code import CodeRef
 from distml.config.base import Kind
 from distml.config.data import DataConfig
+from distml.config.image import ImageConfig
 from distml.errors import DataError, did_you_mean
+from distml.images import Shape, common_shape, is_encoded, is_tensor, tensor_type
 
 Role = Literal["feature", "target", "id", "time", "weight", "excluded"]
-Dtype = Literal["integer", "number", "string", "boolean", "datetime"]
+Dtype = Literal["integer", "number", "string", "boolean", "datetime", "image"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class Column:
     role: Role = "feature"
     group: bool = False
     private: bool = False
+    shape: Shape | None = None  # of an image: h, w, ch
+    resize: bool = False  # whether images of another size are brought to this one
     derived: str | None = None
     uses: tuple[str, ...] = ()
     code: CodeRef | None = None
@@ -42,6 +46,8 @@ class Column:
         """The type that cleaned values of this column have."""
         import pyarrow as pa
 
+        if self.shape is not None:
+            return tensor_type(self.shape)
         return {"numeric": pa.float64(), "datetime": pa.timestamp("us")}.get(self.kind, pa.string())
 
 
@@ -101,17 +107,22 @@ class Schema:
 
 
 def _column_from_dict(value: dict[str, Any]) -> Column:
-    code = value.get("code")
-    restored = {"uses": tuple(value.get("uses", ())), "code": None if code is None else CodeRef(**code)}
+    code, shape = value.get("code"), value.get("shape")
+    restored = {
+        "uses": tuple(value.get("uses", ())),
+        "code": None if code is None else CodeRef(**code),
+        "shape": None if shape is None else tuple(shape),
+    }
     return Column(**{**value, **restored})
 
 
-def infer_schema(head: Any, config: DataConfig) -> Schema:
+def infer_schema(head: Any, config: DataConfig, images: ImageConfig | None = None) -> Schema:
     """The schema of a pyarrow table's first rows, their texts already stripped and missing tokens nulled.
 
-    Kinds: numbers are numeric, truth values boolean, ISO dates datetime, everything else categorical; `data.kinds`
-    overrides. The target is categorical for classification and numeric for regression; with `task: auto` a text or
-    boolean target, or a whole-number one of at most 20 distinct values, is classification.
+    Kinds: numbers are numeric, truth values boolean, ISO dates datetime, bytes and tensors of pixels images, brought
+    to what `images` asks for, everything else categorical; `data.kinds` overrides. The target is categorical for
+    classification and numeric for regression; with `task: auto` a text or boolean target, or a whole-number one of at
+    most 20 distinct values, is classification.
 
     Raises `DataError` when the table is empty or a column that the config names isn't there.
     """
@@ -119,7 +130,7 @@ def infer_schema(head: Any, config: DataConfig) -> Schema:
         raise DataError("a table has at least one row", received="0 rows", where=config.source.uri)
     names = list(head.column_names)
     _check_names(names, config)
-    inferred = (_infer_column(name, head.column(name), config) for name in names)
+    inferred = (_infer_column(name, head.column(name), config, images or ImageConfig()) for name in names)
     columns = (_with_role(column, config) for column in inferred)
     schema = Schema(tuple(columns))
     if config.target in config.kinds:
@@ -167,21 +178,41 @@ def _hint(column: str, names: Sequence[str]) -> str:
     return f"its columns: {', '.join(names[:40])}"
 
 
-def _infer_column(name: str, values: Any, config: DataConfig) -> Column:
+def _infer_column(name: str, values: Any, config: DataConfig, images: ImageConfig) -> Column:
+    if (is_encoded(values.type) or is_tensor(values.type)) and name not in config.exclude:
+        return _image_column(name, values, config, images)
     dtype = _dtype(values)
     if dtype is None:
         if name not in config.exclude:
             raise DataError(
-                "a column holds numbers, texts, truth values or dates",
+                "a column holds numbers, texts, truth values, dates or images",
                 received=str(values.type),
                 where=f"{config.source.uri}, column {name}",
                 remedy="name it in data.exclude, or convert it",
             )
         dtype = "string"
+    if config.kinds.get(name) == "image":
+        raise DataError(
+            "an image column holds encoded bytes (PNG, JPEG) or tensors of uint8 [h, w] or [h, w, ch]",
+            received=str(values.type), where=f"{config.source.uri}, column {name}",
+            remedy="convert it, or leave it out of data.kinds",
+        )  # fmt: skip
     natural: Kind = {
         "integer": "numeric", "number": "numeric", "boolean": "boolean", "datetime": "datetime"
     }.get(dtype, "categorical")  # type: ignore[assignment]  # fmt: skip
     return Column(name=name, kind=config.kinds.get(name, natural), dtype=dtype)
+
+
+def _image_column(name: str, values: Any, config: DataConfig, images: ImageConfig) -> Column:
+    """An image column of the shape that the config asks for, else that of the first images."""
+    where = f"{config.source.uri}, column {name}"
+    if config.kinds.get(name, "image") != "image":
+        raise DataError(
+            "a column of bytes or pixels is of kind image", received=f"data.kinds: {config.kinds[name]}", where=where,
+            remedy="leave it out of data.kinds, or name it in data.exclude",
+        )  # fmt: skip
+    shape = common_shape(values, images.size, images.channels, where)
+    return Column(name=name, kind="image", dtype="image", shape=shape, resize=images.size is not None)
 
 
 def _dtype(values: Any) -> Dtype | None:
@@ -242,6 +273,13 @@ def _with_role(column: Column, config: DataConfig) -> Column:
         role = "time"
     elif column.name == roles.weight:
         role = "weight"
+    if column.dtype == "image" and role != "excluded" and (role != "feature" or column.name in roles.group):
+        raise DataError(
+            "a column of images is a feature",
+            received=f"{column.name} as {'group' if role == 'feature' else role}",
+            where=config.source.uri,
+            remedy="name another column",
+        )
     kind: Kind = column.kind
     if role == "id":
         kind = "categorical"

@@ -14,6 +14,7 @@ import numpy as np
 
 from distml.clean.convert import as_mask, cast, is_text, whole
 from distml.clean.findings import MAX_EXAMPLES, Finding, Taken
+from distml.clean.pixels import OnImage, clean_images
 from distml.clean.rules import Found, check_replacements, check_rule, enforce, null_non_finite, replace_values
 from distml.clean.words import Words
 from distml.config.base import Scalar
@@ -76,6 +77,7 @@ class RowCleaner:
     schema: Schema
     missing: tuple[str, ...] = ("",)
     strip: bool = True
+    images: OnImage = "fail"
     replace: dict[str, dict[Scalar, Scalar | None]] = field(default_factory=dict)
     rules: dict[str, RuleConfig] = field(default_factory=dict)
 
@@ -91,7 +93,10 @@ class RowCleaner:
             check_rule(schema[name], rule)
         for name, pairs in clean.replace.items():
             check_replacements(schema[name], pairs, source, clean)
-        return cls(schema=schema, missing=source.missing, strip=clean.strip, replace=clean.replace, rules=clean.rules)
+        return cls(
+            schema=schema, missing=source.missing, strip=clean.strip, images=clean.images, replace=clean.replace,
+            rules=clean.rules,
+        )  # fmt: skip
 
     def apply(self, table: Any, roles: tuple[Role, ...] = ALL_ROLES, *, coded: bool = False) -> Cleaned:
         """Cleans the columns of the given roles.
@@ -154,6 +159,8 @@ class RowCleaner:
         return words.written(cleaned)
 
     def _clean_values(self, column: Column, values: Any, kept: np.ndarray, found: Found) -> Any:
+        if column.kind == "image":
+            return clean_images(column, values, self.images, kept, found)
         pairs = self.replace.get(column.name, {})
         values = received = self._tidied(values, pairs, found)
         values, wrong = cast(column, values)
@@ -209,6 +216,7 @@ class RowCleaner:
             "schema": self.schema.to_dict(),
             "missing": list(self.missing),
             "strip": self.strip,
+            "images": self.images,
             # Pairs, because JSON's keys are texts only and a replaced value may be a number.
             "replace": {name: list(map(list, pairs.items())) for name, pairs in self.replace.items()},
             "rules": {name: rule.model_dump(mode="json") for name, rule in self.rules.items()},
@@ -220,6 +228,7 @@ class RowCleaner:
             schema=Schema.from_dict(value["schema"]),
             missing=tuple(value["missing"]),
             strip=value["strip"],
+            images=value.get("images", "fail"),
             replace={name: dict(pairs) for name, pairs in value["replace"].items()},
             rules={name: RuleConfig(**rule) for name, rule in value["rules"].items()},
         )
