@@ -16,10 +16,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
     {"secrets", "sizes", "code"},
-    {"config", "storage", "hashing"},
-    {"schema", "metrics", "batch"},
+    {"config", "storage", "hashing", "images"},
+    {"schema", "metrics", "batch", "target_counts"},
     {"derive"},
     {"clean", "summary"},
+    {"scaling"},
     {"target"},
     {"data", "features", "models", "tracking"},
     {"inspection"},

@@ -3,11 +3,12 @@ import orjson
 import pytest
 
 from distml.postprocess import Postprocess
+from distml.scaling import LinearScale
 from distml.target import ClassTarget, NumericTarget
 
 TWO = ClassTarget(labels=("no", "yes"))
 THREE = ClassTarget(labels=(0, 1, 2))
-NUMBER = NumericTarget(mean=10.0, scale=2.0)
+NUMBER = NumericTarget(mean=10.0, scaling=LinearScale(center=10.0, scale=2.0))
 
 
 def two(*positive: float) -> np.ndarray:

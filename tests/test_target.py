@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from distml.errors import DataError
+from distml.scaling import LinearScale, LogScale, QuantileScale
 from distml.target import ClassTarget, NumericTarget, Target, fit_target, target_from_dict, target_to_dict
 from tables import cleaner_of, data_config, summary_of
 
@@ -76,7 +77,7 @@ def test_a_target_that_cannot_be_learned_is_refused(values, data, message):
 
 def test_numbers_are_standardised_and_come_back():
     target, encoded = fitted([1.5, 2.5, 4.5, 7.5], "regression")
-    assert target == NumericTarget(mean=4.0, scale=pytest.approx(np.sqrt(5.25)))
+    assert (target.mean, target.scaling.center, target.scaling.scale) == pytest.approx((4.0, 4.0, np.sqrt(5.25)))
     assert (target.task, target.num_outputs) == ("regression", 1)
     assert encoded.dtype == np.float32
     assert (encoded.mean(), encoded.std()) == pytest.approx((0, 1), abs=1e-6)
@@ -84,7 +85,7 @@ def test_numbers_are_standardised_and_come_back():
 
 
 def test_decoding_is_in_double_precision():
-    assert NumericTarget(mean=1e9, scale=1.0).decode(np.array([0.5], np.float32)).tolist() == [1e9 + 0.5]
+    assert NumericTarget(mean=1e9, scaling=LinearScale(center=1e9, scale=1.0)).decode(np.array([0.5], np.float32)).tolist() == [1e9 + 0.5]
 
 
 def test_a_class_that_fitting_never_saw_is_refused():
@@ -101,7 +102,9 @@ def test_no_rows_are_encoded_as_none():
 @pytest.mark.parametrize(
     "target",
     [ClassTarget(labels=("a", "b")), ClassTarget(labels=(0, 1, 2)), ClassTarget(labels=(False, True)),
-     ClassTarget(labels=(0.5, 1.5)), NumericTarget(mean=0.1, scale=1 / 3)],
+     ClassTarget(labels=(0.5, 1.5)), NumericTarget(mean=0.1, scaling=LinearScale(center=0.1, scale=1 / 3)),
+     NumericTarget(mean=0.1, scaling=LogScale(center=0.2, scale=0.3)), NumericTarget(mean=0.1, scaling=None),
+     NumericTarget(mean=0.1, scaling=QuantileScale(values=(0.1, 0.7), scores=(-1.1, 1.3)))],
 )  # fmt: skip
 def test_round_trips_through_json(target):
     copy = target_from_dict(orjson.loads(orjson.dumps(target_to_dict(target))))

@@ -10,7 +10,10 @@ import numpy as np
 from distml.clean import as_text
 from distml.config.base import Scalar, Task
 from distml.config.data import DataConfig
+from distml.config.features import Scale
 from distml.errors import DataError
+from distml.metrics import METRICS, Metric
+from distml.scaling import Numbers, Scaling, scaling_from_dict, scaling_to_dict
 from distml.schema import Schema
 from distml.summary import TableSummary, as_numbers
 
@@ -50,28 +53,50 @@ class ClassTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class NumericTarget:
-    """A number, trained on as (value - mean) / scale."""
+    """A number, trained on as `scaling` makes it. mean: of the training rows, in the target's own unit."""
 
     mean: float
-    scale: float
+    scaling: Scaling | None
     kind: ClassVar[str] = "number"
     task: ClassVar[Task] = "regression"
     num_outputs: ClassVar[int] = 1
 
     def encode(self, column: Any) -> np.ndarray:
-        """Numbers of a pyarrow array, standardised, float32 [n]."""
-        return ((as_numbers(column) - self.mean) / self.scale).astype(np.float32)
+        """Numbers of a pyarrow array, scaled, float32 [n]."""
+        values = as_numbers(column)
+        return (values if self.scaling is None else self.scaling.transform(values)).astype(np.float32)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """Model outputs [n] in the target's own unit, float64 [n]."""
-        return values.astype(np.float64) * self.scale + self.mean
+        values = values.astype(np.float64)
+        return values if self.scaling is None else self.scaling.inverse(values)
 
 
 Target = ClassTarget | NumericTarget
 
 
-def fit_target(schema: Schema, summary: TableSummary, config: DataConfig) -> Target:
-    """The target's encoding from the training split's summary.
+@dataclass(frozen=True)
+class _OwnUnitMetric(Metric):
+    """A metric of scaled targets and predictions that says what it would of them in their own unit."""
+
+    scaled: NumericTarget
+
+    def __call__(self, target: np.ndarray, prediction: np.ndarray) -> float:
+        return super().__call__(self.scaled.decode(target), self.scaled.decode(prediction))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return own_unit, (METRICS[self.name], self.scaled)
+
+
+def own_unit(metric: Metric, target: Target) -> Metric:
+    """The metric as a fit needs it, whose targets and predictions are scaled: scores are in the target's own unit."""
+    if not isinstance(target, NumericTarget):
+        return metric
+    return _OwnUnitMetric(metric.name, metric.direction, metric.tasks, metric.function, target)
+
+
+def fit_target(schema: Schema, summary: TableSummary, config: DataConfig, scale: Scale = "standard") -> Target:
+    """The target's encoding from the training split's summary; `scale` is that of a number.
 
     Raises `DataError` for a target of one value, for `task: binary` with another number of classes than two, and
     for more classes than rows could teach.
@@ -81,7 +106,16 @@ def fit_target(schema: Schema, summary: TableSummary, config: DataConfig) -> Tar
     if column.is_number:
         if column.variance == 0:
             raise DataError("a target takes at least two values", received=column.min, where=f"column {name}")
-        return NumericTarget(mean=column.mean, scale=float(np.sqrt(column.variance)))
+        numbers = Numbers.of(name, summary)
+        scaling = numbers.scaled(scale)
+        if scaling is None and scale != "none":
+            raise DataError(
+                "a target's training rows vary enough for its scale",
+                received=scale,
+                where=f"column {name}",
+                remedy="set features.target: standard or quantile",
+            )
+        return NumericTarget(mean=column.mean, scaling=scaling)
     if column.categories is None or len(column.categories) > max(2, column.present // 2):
         raise DataError(
             "a class target repeats its classes",
@@ -141,11 +175,12 @@ def _typed(text: str, dtype: str) -> Scalar:
 
 
 def target_to_dict(target: Target) -> dict[str, Any]:
+    if isinstance(target, NumericTarget):
+        return {"kind": target.kind, "mean": target.mean, "scaling": scaling_to_dict(target.scaling)}
     return {"kind": target.kind, **asdict(target)}
 
 
 def target_from_dict(value: dict[str, Any]) -> Target:
-    rest = {key: item for key, item in value.items() if key != "kind"}
     if value["kind"] == "classes":
-        return ClassTarget(labels=tuple(rest["labels"]))
-    return NumericTarget(**rest)
+        return ClassTarget(labels=tuple(value["labels"]))
+    return NumericTarget(mean=value["mean"], scaling=scaling_from_dict(value["scaling"]))

@@ -4,7 +4,8 @@ import pytest
 
 from distml.config.features import FeaturesConfig
 from distml.errors import DataError
-from distml.features import FittedFeatures, QuantileScale, StandardScale, fit_features
+from distml.features import FittedFeatures, fit_features
+from distml.scaling import LinearScale, QuantileScale
 from tables import cleaner_of, pipeline_of, summary_of
 
 
@@ -45,7 +46,7 @@ def test_an_indicator_marks_gaps_that_training_had(wanted, values, indicator):
 
 
 @pytest.mark.parametrize(
-    ("scale", "kind"), [("quantile", QuantileScale), ("standard", StandardScale), ("none", type(None))]
+    ("scale", "kind"), [("quantile", QuantileScale), ("standard", LinearScale), ("none", type(None))]
 )
 def test_scaling_is_as_configured(scale, kind):
     assert isinstance(numeric({"numeric": {"scale": scale}}).scaling, kind)

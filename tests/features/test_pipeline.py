@@ -69,14 +69,15 @@ def test_a_batch_is_as_its_input_spec_says(pipeline):
 
 
 def test_input_spec():
-    # size and its indicator, count, at, value; color (missing, unknown, three words), flag (two truths)
-    assert PIPELINES["dense"].input_spec(3) == InputSpec(num_numeric=5, cardinalities=(4, 4), num_outputs=3)
-    assert PIPELINES["trees"].input_spec(1).num_numeric == 4
+    # size and its indicator, count, at (and its hour, weekday and day of the year on circles), value;
+    # color (missing, unknown, two words), flag (two truths)
+    assert PIPELINES["dense"].input_spec(3) == InputSpec(num_numeric=11, cardinalities=(4, 4), num_outputs=3)
+    assert PIPELINES["trees"].input_spec(1).num_numeric == 7
 
 
 def test_no_rows():
     batch = PIPELINES["dense"].transform(OTHER.slice(0, 0))
-    assert (batch.numeric.shape, batch.categorical.shape) == ((0, 5), (0, 2))
+    assert (batch.numeric.shape, batch.categorical.shape) == ((0, 11), (0, 2))
 
 
 def test_columns_of_one_kind_are_enough():

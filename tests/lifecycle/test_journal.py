@@ -274,11 +274,9 @@ def test_the_reporter_hears_how_many_trials_run():
     assert told.counts == [(0, 1, 5), (1, 1, 5), (2, 1, 5), (1, 2, 5), (0, 3, 5)]
 
 
-def test_scores_are_told_in_the_targets_unit():
+def test_scores_and_the_best_so_far_are_told():
     told, tracker = Told(), MemoryTracker()
-    written = Journal(
-        tracker, "parent", METRICS["rmse"], told, 5, in_units=lambda score: None if score is None else 1000 * score
-    )
+    written = Journal(tracker, "parent", METRICS["rmse"], told, 5)
     written.on_start(candidate())
     written.on_epochs(1, [epoch(1, loss=0.5, score=0.25)])
     written.on_end(record(score=0.25))
@@ -286,5 +284,5 @@ def test_scores_are_told_in_the_targets_unit():
     written.on_end(record(2, "failed", None))
     written.close()
     points = {point.metric: point.value for point in tracker.runs["run-0"].points}
-    assert points == {"train_loss": 0.5, "validation_rmse": 250.0}
-    assert told.ends == [(1, 250.0, 1, 5), (2, 250.0, 2, 5)]
+    assert points == {"train_loss": 0.5, "validation_rmse": 0.25}
+    assert told.ends == [(1, 0.25, 1, 5), (2, 0.25, 2, 5)]

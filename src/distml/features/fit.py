@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from distml.clean import Finding, RowCleaner
-from distml.config.features import CategoricalConfig, ColumnFeatureConfig, FeaturesConfig, NumericConfig
+from distml.config.features import CategoricalConfig, DatetimeConfig, FeaturesConfig, NumericConfig, TextConfig
 from distml.errors import DataError, did_you_mean
+from distml.features.fit_categories import fit_category, fit_text
+from distml.features.fit_numbers import fit_calendar, fit_number
+from distml.features.image import ImageTransform, fit_image
+from distml.features.numeric import NumericTransform
 from distml.features.pipeline import FeaturePipeline
-from distml.features.transforms import (
-    CategoricalTransform,
-    NumericTransform,
-    QuantileScale,
-    Scaling,
-    StandardScale,
-)
-from distml.schema import Column
-from distml.summary import ColumnSummary, TableSummary, as_numbers
+from distml.features.transforms import Transform
+from distml.schema import Column, Schema
+from distml.summary import TableSummary
+from distml.target import Target
+from distml.target_counts import TargetCounts
 
 Recipe = Literal["dense", "trees"]
+_OF_NUMBERS = {*NumericConfig.model_fields}
+_OF_CATEGORIES = {*CategoricalConfig.model_fields}
+_SETTINGS = {  # what features.columns may say of a column, by its kind
+    "numeric": _OF_NUMBERS,
+    "datetime": {*DatetimeConfig.model_fields} | _OF_NUMBERS - {"bins"},
+    "categorical": _OF_CATEGORIES,
+    "boolean": _OF_CATEGORIES,
+    "text": {*TextConfig.model_fields},
+}
 
 
 @dataclass(frozen=True)
@@ -33,107 +42,99 @@ class FittedFeatures:
     findings: tuple[Finding, ...]
 
 
-def fit_features(recipe: Recipe, cleaner: RowCleaner, summary: TableSummary, config: FeaturesConfig) -> FittedFeatures:
+def fit_features(
+    recipe: Recipe,
+    cleaner: RowCleaner,
+    summary: TableSummary,
+    config: FeaturesConfig,
+    *,
+    target: Target | None = None,
+    seed: int = 0,
+) -> FittedFeatures:
     """A pipeline of the recipe: `dense` is imputed and scaled as configured, `trees` keeps NaN and raw values.
 
     A feature without two distinct values in the training split can't tell rows apart: it is left out, as a finding.
-    Raises `DataError` for a column that the config names and that is no feature.
+    Target encoding needs `target` and `summary.by_target`, counted with `empty_target_counts` and folds of `seed`.
+    Raises `DataError` for a column that the config names and that is no feature, and for a setting that does not go
+    with its kind.
     """
-    _check_names([column.name for column in cleaner.schema.features], config)
-    fitters: dict[Recipe, Callable[[Column, TableSummary, FeaturesConfig], NumericTransform]] = {
-        "dense": _dense,
-        "trees": lambda column, summary, config: NumericTransform(column=column.name),
-    }
-    numeric: list[NumericTransform] = []
-    categorical: list[CategoricalTransform] = []
+    _check_columns({column.name: column for column in cleaner.schema.features}, config)
+    transforms: list[Transform] = []
+    tensors: list[ImageTransform] = []
     findings: list[Finding] = []
     for column in cleaner.schema.features:
         known = summary.columns[column.name]
         if known.distinct + (known.nulls > 0) < 2:
-            findings.append(
-                Finding(
-                    rule="a feature takes at least two values in the training rows",
-                    column=column.name,
-                    count=known.count,
-                    action="ignore",
-                )
-            )
-        elif known.is_number:
-            numeric.append(fitters[recipe](column, summary, config))
+            rule = "a feature takes at least two values in the training rows"
+            findings.append(Finding(rule=rule, column=column.name, count=known.count, action="ignore"))
+        elif column.kind == "image":
+            tensors.append(fit_image(column, known, config.image, is_dense=recipe == "dense"))
         else:
-            exception = config.columns.get(column.name) or ColumnFeatureConfig()
-            found = _vocabulary(column.name, known, config.categorical, exception)
-            findings += found[1]
-            categorical.append(found[0])
-    pipeline = FeaturePipeline(recipe=recipe, cleaner=cleaner, numeric=tuple(numeric), categorical=tuple(categorical))
+            transforms += _fit_column(recipe, column, summary, config, findings, target, seed)
+    pipeline = FeaturePipeline(
+        recipe=recipe,
+        cleaner=cleaner,
+        numeric=tuple(t for t in transforms if t.dtype is np.float32),
+        categorical=tuple(t for t in transforms if t.dtype is np.int64),
+        tensors=tuple(tensors),
+    )
     return FittedFeatures(pipeline, tuple(findings))
 
 
-def _check_names(features: list[str], config: FeaturesConfig) -> None:
+def empty_target_counts(schema: Schema, config: FeaturesConfig) -> dict[str, TargetCounts]:
+    """What a summary's `by_target` begins with: empty counts for each feature that is encoded by the target."""
+    settings = {column.name: config.categorical_of(column.name) for column in schema.features
+                if column.kind in ("categorical", "boolean")}  # fmt: skip
+    return {name: TargetCounts(found.folds) for name, found in settings.items() if found.encode == "target"}
+
+
+def _fit_column(
+    recipe: Recipe, column: Column, summary: TableSummary, config: FeaturesConfig, findings: list[Finding],
+    target: Target | None, seed: int,
+) -> Sequence[Transform]:  # fmt: skip
+    name, is_dense = column.name, recipe == "dense"
+    if column.kind == "numeric":
+        return [fit_number(name, summary, config.numeric_of(name), findings) if is_dense
+                else NumericTransform(column=name)]  # fmt: skip
+    if column.kind == "datetime":
+        return _fit_datetime(is_dense, name, summary, config, findings)
+    if column.kind == "text":
+        return [fit_text(name, summary.columns[name], config.text_of(name))]
+    settings = config.categorical_of(name)
+    found = fit_category(name, summary, settings, findings, native=not is_dense, target=target, seed=seed)
+    return [] if found is None else [found]
+
+
+def _fit_datetime(
+    is_dense: bool, name: str, summary: TableSummary, config: FeaturesConfig, findings: list[Finding]
+) -> list[Transform]:
+    numbers, parts = config.numeric_of(name), config.datetime_of(name)
+    found: list[Transform] = []
+    if parts.parts == "auto" or "epoch" in parts.parts:
+        epoch = NumericTransform(column=name, suffix="_epoch")
+        found.append(fit_number(name, summary, numbers, findings, "_epoch") if is_dense else epoch)
+    has_gaps = summary.columns[name].nulls > 0
+    indicator = is_dense and numbers.indicator and has_gaps and not found
+    calendar = fit_calendar(name, summary, parts, findings, cyclic=is_dense, indicator=indicator)
+    return found if calendar is None else [*found, calendar]
+
+
+def _check_columns(features: dict[str, Column], config: FeaturesConfig) -> None:
     for name in config.columns:
         if name not in features:
-            near = did_you_mean(name, features)
+            near = did_you_mean(name, list(features))
             raise DataError(
                 "features.columns names a feature of the table",
                 received=name,
-                remedy=f"did you mean {near!r}?" if near else f"features: {', '.join(features[:40])}",
+                remedy=f"did you mean {near!r}?" if near else f"features: {', '.join([*features][:40])}",
             )
-
-
-def _dense(column: Column, summary: TableSummary, config: FeaturesConfig) -> NumericTransform:
-    exception = config.columns.get(column.name) or ColumnFeatureConfig()
-    known = summary.columns[column.name]
-    impute = exception.impute or config.numeric.impute
-    fill = known.mean if impute == "mean" else float(summary.quantiles(column.name, [0.5])[0])
-    return NumericTransform(
-        column=column.name,
-        # A network can't take NaN, and a column without gaps in training may have them in serving.
-        fill=fill if np.isfinite(fill) else 0.0,
-        scaling=_scaling(column.name, exception.scale or config.numeric.scale, known, summary),
-        indicator=_wants_indicator(config.numeric, known),
-    )
-
-
-def _wants_indicator(config: NumericConfig, known: ColumnSummary) -> bool:
-    return config.indicator and known.nulls > 0
-
-
-def _scaling(name: str, scale: str, known: ColumnSummary, summary: TableSummary) -> Scaling:
-    if scale == "quantile":
-        values = as_numbers(summary.sample.column(name).combine_chunks().drop_null())
-        if len(np.unique(values)) >= 2:
-            return QuantileScale.from_sample(values)
-    if scale == "none" or known.variance == 0:
-        return None
-    return StandardScale(center=known.mean, scale=float(np.sqrt(known.variance)))
-
-
-def _vocabulary(
-    name: str, known: ColumnSummary, config: CategoricalConfig, exception: ColumnFeatureConfig
-) -> tuple[CategoricalTransform, list[Finding]]:
-    """The categories frequent enough, most frequent first, ties by text."""
-    if known.categories is None:
-        finding = Finding(
-            rule="a categorical feature has at most 100,000 distinct values",
-            column=name,
-            count=known.distinct,
-            action="ignore",
-            remedy="exclude it, or declare another kind in data.kinds",
-        )
-        return CategoricalTransform(column=name, vocabulary=()), [finding]
-    min_count = exception.min_count or config.min_count
-    ranked = sorted(known.categories.items(), key=lambda item: (-item[1], item[0]))
-    vocabulary = tuple(value for value, count in ranked if count >= min_count)[: config.max_categories]
-    rare = ranked[len(vocabulary) :]
-    findings = []
-    if rare:
-        findings.append(
-            Finding(
-                rule=f"a category has at least {min_count} training rows",
-                column=name,
-                count=sum(count for _, count in rare),
-                action="replace",
-                remedy="rarer ones are coded as unknown",
-            )
-        )
-    return CategoricalTransform(column=name, vocabulary=vocabulary), findings
+        kind = features[name].kind
+        allowed = _SETTINGS.get(kind, set())
+        for setting in config.set_for(name):
+            if setting not in allowed:
+                raise DataError(
+                    f"a setting for a {kind} column is one of {', '.join(sorted(allowed)) or 'none'}",
+                    received=setting,
+                    where=f"features.columns.{name}",
+                    remedy=f"leave it out, or declare another kind in data.kinds.{name}",
+                )

@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from distml.batch import FeatureBatch, InputSpec
 from distml.clean import Cleaned, RowCleaner
-from distml.features.transforms import (
+from distml.features.categories import (
     CategoricalTransform,
-    NumericTransform,
-    QuantileScale,
-    Scaling,
-    StandardScale,
+    CountTransform,
+    HashTransform,
+    OneHotTransform,
+    TruthTransform,
 )
+from distml.features.dates import CalendarTransform
+from distml.features.image import ImageTransform
+from distml.features.numeric import NumericTransform
+from distml.features.target_encoding import TargetTransform
+from distml.features.text import TextTransform
+from distml.features.transforms import Transform
 from distml.target import Target
+
+_BLOCK = 1 << 14  # rows whose features stay in a core's cache until all columns have been written
+_KINDS: dict[str, type[Transform]] = {
+    kind.kind: kind
+    for kind in (
+        NumericTransform, CalendarTransform, CategoricalTransform, HashTransform, OneHotTransform, TruthTransform,
+        CountTransform, TargetTransform, TextTransform,
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturePipeline:
-    """Row-wise cleaning, then encoding. Fitted state only, all of it JSON."""
+    """Row-wise cleaning, then encoding. Fitted state only, all of it JSON.
+
+    numeric: what writes columns of numbers, in their order; categorical: what writes one column of codes each; tensors:
+    what makes one tensor per row each.
+    """
 
     recipe: str
     cleaner: RowCleaner
-    numeric: tuple[NumericTransform, ...]
-    categorical: tuple[CategoricalTransform, ...]
+    numeric: tuple[Transform, ...]
+    categorical: tuple[Transform, ...]
+    tensors: tuple[ImageTransform, ...] = ()
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the numeric columns and then of the categorical ones, as a batch has them."""
+        return tuple(name for t in (*self.numeric, *self.categorical) for name in t.names)
 
     def transform(self, table: Any) -> FeatureBatch:
         """A raw pyarrow table's features; a row that cleaning can't keep raises `DataError`."""
@@ -45,16 +72,21 @@ class FeaturePipeline:
         target: Target | None = None,
         weight: bool = False,
         rows: np.ndarray | None = None,
+        is_training: bool = False,
     ) -> FeatureBatch:
-        """A cleaned pyarrow table as a batch [n]; with `target` and `weight` it carries those columns too."""
-        numbers = [part for t in self.numeric for part in t.transform(_one(cleaned, t.column))]
-        codes = [t.transform(_one(cleaned, t.column)) for t in self.categorical]
-        n = cleaned.num_rows
+        """A cleaned pyarrow table as a batch [n]; with `target` and `weight` it carries those columns too.
+
+        `is_training`: these are the rows that the pipeline was fitted on, so what was fitted on the target leaves out
+        each row's fold, which its hash in `rows`, uint64 [n], tells.
+        """
+        training_rows = rows if is_training else None
+        assert not is_training or rows is not None, "training rows are told by their hashes"
         schema = self.cleaner.schema
         weights = schema.of_role("weight") if weight else ()
         return FeatureBatch(
-            numeric=_as_float32(numbers) if numbers else np.empty((n, 0), np.float32),
-            categorical=np.column_stack(codes) if codes else np.empty((n, 0), np.int64),
+            numeric=_written(self.numeric, cleaned, self._width, np.float32, training_rows),
+            categorical=_written(self.categorical, cleaned, len(self.categorical), np.int64, None),
+            tensors={t.column: t.transform(_one(cleaned, t.column)) for t in self.tensors},
             target=None if target is None else target.encode(_one(cleaned, schema.target.name)),
             weight=_one(cleaned, weights[0].name).to_numpy(zero_copy_only=False).astype(np.float32)
             if weights
@@ -64,17 +96,23 @@ class FeaturePipeline:
 
     def input_spec(self, num_outputs: int) -> InputSpec:
         return InputSpec(
-            num_numeric=sum(t.width for t in self.numeric),
-            cardinalities=tuple(t.cardinality for t in self.categorical),
+            num_numeric=self._width,
+            cardinalities=tuple(t.cardinality for t in self.categorical),  # type: ignore[attr-defined]
             num_outputs=num_outputs,
+            tensors={t.column: t.spec for t in self.tensors},
         )
+
+    @cached_property
+    def _width(self) -> int:
+        return sum(t.width for t in self.numeric)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "recipe": self.recipe,
             "cleaner": self.cleaner.to_dict(),
-            "numeric": [asdict(t) for t in self.numeric],
-            "categorical": [{"column": t.column, "vocabulary": list(t.vocabulary)} for t in self.categorical],
+            "numeric": [t.to_dict() for t in self.numeric],
+            "categorical": [t.to_dict() for t in self.categorical],
+            "tensors": [t.to_dict() for t in self.tensors],
         }
 
     @classmethod
@@ -82,30 +120,38 @@ class FeaturePipeline:
         return cls(
             recipe=value["recipe"],
             cleaner=RowCleaner.from_dict(value["cleaner"]),
-            numeric=tuple(
-                NumericTransform(**{**item, "scaling": _scaling(item["scaling"])}) for item in value["numeric"]
-            ),
-            categorical=tuple(
-                CategoricalTransform(column=item["column"], vocabulary=tuple(item["vocabulary"]))
-                for item in value["categorical"]
-            ),
+            numeric=tuple(_KINDS[item["kind"]].from_dict(item) for item in value["numeric"]),
+            categorical=tuple(_KINDS[item["kind"]].from_dict(item) for item in value["categorical"]),
+            tensors=tuple(ImageTransform.from_dict(item) for item in value.get("tensors", ())),
         )
 
 
-def _as_float32(numbers: list[np.ndarray]) -> np.ndarray:
-    """Columns [n] as float32 [n, f]; what lies beyond its range becomes its end, not infinity."""
-    limit = np.finfo(np.float32).max
-    return np.clip(np.column_stack(numbers), -limit, limit).astype(np.float32)
+def _written(
+    transforms: Sequence[Transform], cleaned: Any, width: int, dtype: type, training_rows: np.ndarray | None
+) -> np.ndarray:
+    """What transforms write of a cleaned table, [n, width]; block by block, because a column's numbers lie apart."""
+    n = cleaned.num_rows
+    out = np.empty((n, width), dtype)
+    columns = [(t.width, t, _read(t, cleaned, training_rows)) for t in transforms]
+    for start in range(0, n, _BLOCK):
+        stop, at = min(start + _BLOCK, n), 0
+        for wide, transform, values in columns:
+            transform.write(values[start:stop], out[start:stop, at : at + wide])
+            at += wide
+    return out
+
+
+def _read(transform: Transform, cleaned: Any, training_rows: np.ndarray | None) -> Any:
+    values = transform.read(_one(cleaned, transform.column))
+    if training_rows is not None and isinstance(transform, TargetTransform):
+        return transform.out_of_their_folds(values, training_rows)
+    return values
 
 
 def _one(table: Any, name: str) -> Any:
+    import pyarrow as pa
+
     column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _scaling(value: dict[str, Any] | None) -> Scaling:
-    if value is None:
-        return None
-    if value["kind"] == "standard":
-        return StandardScale(**value)
-    return QuantileScale(values=tuple(value["values"]), ranks=tuple(value["ranks"]))
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return (column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column).combine_chunks()

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import chain
 from typing import Any, Protocol
 
@@ -70,8 +69,7 @@ class Journal:
     The tracker has one writer and the search never waits for it. An error of the tracker ends the writing, is kept
     as `error` and told at `close`; the search goes on. With `goes_on` the parent has runs of trials already, of a
     search that was cut off: they are gone on with, and what they have is not written again. search: the search's key,
-    by which runs of another search's trials are told. in_units: turns a trial's score into what people read, in the
-    target's own unit.
+    by which runs of another search's trials are told.
     """
 
     def __init__(
@@ -84,7 +82,6 @@ class Journal:
         *,
         goes_on: bool = False,
         search: str = "",
-        in_units: Callable[[float | None], float | None] = lambda score: score,
     ) -> None:
         self._tracker = tracker
         self._parent = parent
@@ -92,7 +89,6 @@ class Journal:
         self._reporter = reporter
         self._num_samples = num_samples
         self._search = search
-        self._in_units = in_units
         self._runs: dict[int, str] = {}
         self._known: dict[int, dict[str, TrackedRun]] = {}  # by number, by content of the candidate
         self._last_step: dict[int, int] = {}
@@ -134,8 +130,7 @@ class Journal:
         self._num_running -= 1
         self._count(record)
         self._reporter.trials(self._num_running, self._num_done, self._num_samples)
-        shown = replace(record, score=self._in_units(record.score))
-        self._reporter.trial(shown, self._in_units(self._best), self._num_done, self._num_samples)
+        self._reporter.trial(record, self._best, self._num_done, self._num_samples)
         self._calls.put(lambda: self._end(record))
 
     def _count(self, record: TrialRecord) -> None:
@@ -218,6 +213,6 @@ class Journal:
     def _points(self, epoch: EpochResult, now: int) -> list[Point]:
         values: dict[str, Any] = {
             "train_loss": epoch.train_loss,
-            f"validation_{self._metric.name}": self._in_units(epoch.score),
+            f"validation_{self._metric.name}": epoch.score,
         }
         return [Point(name, value, epoch.epoch, now) for name, value in values.items() if value is not None]

@@ -11,7 +11,6 @@ from distml.evaluation import Verdict
 from distml.evaluation.page import render
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
-from distml.lifecycle.search import in_units
 from distml.secrets import without_password
 from distml.tracking import Point, Tracker
 
@@ -55,10 +54,7 @@ def report_values(result: RunResult) -> dict[str, Any]:
     assert result.prepared and result.searched and result.trained and result.evaluated
     prepared, searched = result.prepared, result.searched
     verdict = result.verdict or Verdict(promoted=False, reasons=("the gate was not asked",))
-    records = [
-        {**record.to_dict(), "score": in_units(searched.metric, prepared.target, record.score)}
-        for record in searched.records
-    ]
+    records = [record.to_dict() for record in searched.records]
     return {
         **result.to_dict(),
         "task": prepared.target.task,

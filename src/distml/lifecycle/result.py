@@ -9,7 +9,7 @@ from distml.config import RunConfig
 from distml.evaluation import Verdict
 from distml.lifecycle.evaluate import Evaluated
 from distml.lifecycle.prepared import Prepared
-from distml.lifecycle.search import Searched, in_units
+from distml.lifecycle.search import Searched
 from distml.lifecycle.train import Trained
 from distml.registry import Version
 from distml.storage import Storage
@@ -58,5 +58,4 @@ class RunResult:
     def _best(self) -> dict[str, Any]:
         assert self.searched is not None and self.prepared is not None
         best = self.searched.best
-        score = in_units(self.searched.metric, self.prepared.target, best.score)
-        return {"trial": best.number, "family": best.family, "params": best.params, "validation_score": score}
+        return {"trial": best.number, "family": best.family, "params": best.params, "validation_score": best.score}

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from distml.config import RunConfig, Task, with_absolute_paths
 from distml.data.engine import Engine, LocalEngine
+from distml.lifecycle.augmentation import check_augmentation
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent
 from distml.lifecycle.prepare import check_source, prepare
@@ -19,7 +19,7 @@ from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import publish
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
-from distml.lifecycle.search import Searched, in_units, search, search_key
+from distml.lifecycle.search import Searched, search, search_key
 from distml.lifecycle.train import train
 from distml.lifecycle.versions import move_to_challenger
 from distml.metrics import METRICS, metric_for
@@ -146,6 +146,7 @@ def preflight(config: RunConfig) -> Storage:
 def check_config(config: RunConfig) -> None:
     """Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space."""
     schema = check_source(config).schema
+    check_augmentation(config, schema)
     if config.data.task != "auto":
         _check_metrics(config, config.data.task)
     elif schema.target.kind == "numeric":
@@ -236,7 +237,6 @@ def _tune(
     journal = Journal(
         tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on,
         search=search_key(config, prepared.key),
-        in_units=partial(in_units, metric, prepared.target),
     )  # fmt: skip
     try:
         return search(
@@ -249,10 +249,9 @@ def _tune(
 
 def _search_note(searched: Searched, prepared: Prepared) -> str:
     best = searched.best
-    score = in_units(searched.metric, prepared.target, best.score)
     counts = ", ".join(f"{count} {state}" for state, count in searched.counts().items() if count)
     reused = "reused from an earlier run: " if searched.was_reused else ""
-    return f"{reused}{counts}; best trial {best.number} {best.family}, {searched.metric.name} {score:.6g}"
+    return f"{reused}{counts}; best trial {best.number} {best.family}, {searched.metric.name} {best.score:.6g}"
 
 
 def _gate(result: RunResult, registry: Registry, retrains: str | None) -> None:

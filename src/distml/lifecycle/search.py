@@ -13,12 +13,13 @@ from typing import Any
 
 from distml.config import RunConfig
 from distml.errors import NotFoundError, TrainingError
+from distml.lifecycle.augmentation import not_augmented
 from distml.lifecycle.liveness import owner_is_alive, this_process
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
 from distml.metrics import Metric, metric_for
 from distml.storage import Storage, content_hash
-from distml.target import NumericTarget, Target
+from distml.target import own_unit
 from distml.training import FitSettings
 from distml.tune import Objective, Search, SearchListener, SearchSpace, TrialRecord
 from distml.tune.halving import Halving
@@ -32,7 +33,7 @@ MIN_LAG = 4  # so that one machine and another with fewer than four trials at on
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
-    """What the search came to. Regression scores are of standardised targets; `in_units` converts them."""
+    """What the search came to. Regression scores are in the target's own unit."""
 
     key: str
     metric: Metric
@@ -71,6 +72,8 @@ def search(
         with _owned(storage, f"searched/{key}"):
             return _search(config, prepared, metric, listener, max_concurrent, scratch, log)
 
+    for family in not_augmented(config):
+        listener.on_note(f"{family}: fitted on the rows as they are, as augmentation is for networks")
     value, reused = once(storage, f"searched/{key}", work)
     if reused and goes_on:  # the process before may have died before it told of every trial
         for trial in log.read():
@@ -115,7 +118,7 @@ def search_key(config: RunConfig, prepared_key: str) -> str:
     """The content hash of what the search depends on, which how often it saves its state is not."""
     values = config.to_dict()
     del values["train"]["checkpoint_interval_s"]
-    return content_hash(prepared_key, config.seed, [values[name] for name in ("model", "search", "train")])
+    return content_hash(prepared_key, config.seed, [values[name] for name in ("model", "search", "train", "augment")])
 
 
 def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:
@@ -123,7 +126,7 @@ def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Obje
     train = config.train
     return Objective(
         task=prepared.target.task,
-        metric=metric,
+        metric=own_unit(metric, prepared.target),
         inputs={
             name: pipeline.input_spec(prepared.target.num_outputs) for name, pipeline in prepared.pipelines.items()
         },
@@ -132,6 +135,7 @@ def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Obje
             patience=train.patience,
             batch_size=train.batch_size,
             seed=config.seed,
+            augment=config.augment,
             device=train.device,
             checkpoint_interval_s=train.checkpoint_interval_s,
             num_threads=max(1, int(config.search.resources_per_trial.cpu)),
@@ -219,10 +223,3 @@ def _recipes(config: RunConfig) -> set[str]:
     from distml.models import FAMILIES
 
     return {FAMILIES[name].recipe for name in config.model.families}
-
-
-def in_units(metric: Metric, target: Target, score: float | None) -> float | None:
-    """A trial's score in the target's own unit: errors of a standardised target times its scale."""
-    if score is None or not isinstance(target, NumericTarget) or metric.name not in ("rmse", "mae"):
-        return score
-    return score * target.scale
