@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from distml.records import records_from_table, table_from_records
 from distml.schema import Schema
 
 NUM_GOLDEN = 16
+_GOLDEN_PIXELS = 1 << 18  # of images in all golden rows, but for two rows, which every package has
 
 
 class Predictor:
@@ -24,6 +26,7 @@ class Predictor:
     def __init__(self, package: ModelPackage) -> None:
         self.package = package
         self.schema: Schema = package.schema
+        self.has_images = any(column.kind == "image" for column in self.schema.features)
         # Every member was fitted on the same cleaned rows, so a request is cleaned once.
         self._cleaner = package.members[0].pipeline
 
@@ -89,7 +92,7 @@ class Predictor:
 
 def with_golden(package: ModelPackage, cleaned: Any) -> ModelPackage:
     """The package with golden rows taken from a cleaned pyarrow table, private columns left out as null."""
-    table = cleaned.select([column.name for column in package.schema.inputs]).slice(0, NUM_GOLDEN)
+    table = cleaned.select([column.name for column in package.schema.inputs]).slice(0, num_golden(package.schema))
     private = {column.name for column in package.schema.columns if column.private}
     rows = [
         {name: None if name in private else value for name, value in record.items()}
@@ -97,6 +100,12 @@ def with_golden(package: ModelPackage, cleaned: Any) -> ModelPackage:
     ]
     scores = Predictor(package).predict(table_from_records(rows, package.schema)).scores
     return replace(package, golden=Golden(rows=rows, scores=scores.tolist()))
+
+
+def num_golden(schema: Schema) -> int:
+    """How many golden rows a package has: fewer where images would make them large."""
+    pixels = sum(math.prod(column.shape) for column in schema.features if column.shape is not None)
+    return max(2, min(NUM_GOLDEN, _GOLDEN_PIXELS // pixels)) if pixels else NUM_GOLDEN
 
 
 def as_arrow(table: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 from distml.clean import as_text
 from distml.errors import DataError, did_you_mean
+from distml.images import ImageError, is_tensor, pixels_of
+from distml.images.json import WANTED, from_json, to_json
 from distml.schema import Column, Schema
 
 
@@ -14,7 +16,8 @@ def table_from_records(records: Sequence[Any], schema: Schema) -> Any:
     """The columns that a model reads of JSON rows as a pyarrow table; other keys are left out.
 
     Numbers go to number columns, texts, numbers and truth values to categories, ISO texts to dates; null is missing.
-    Raises `DataError` naming the row, the column, what was received and what is allowed.
+    An image is base64 of an encoded one, or lists of pixels. Raises `DataError` naming the row, the column, what was
+    received and what is allowed.
     """
     import pyarrow as pa
 
@@ -40,6 +43,8 @@ def _column(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -
             return pa.array(values, pa.float64())
         except (pa.ArrowInvalid, OverflowError):
             return pa.array(_as_floats(values, column), pa.float64())
+    if column.kind == "image":
+        return pa.array([_image(value, row, column) for row, value in enumerate(values)], pa.large_binary())
     kinds = set(map(type, values))
     if not kinds <= {str, type(None)}:
         if column.kind == "datetime" or not kinds <= {str, int, float, bool, type(None)}:
@@ -47,6 +52,17 @@ def _column(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -
             raise _wrong(values, column, (str,) if column.kind == "datetime" else (str, int, float, bool), wanted)
         values = [None if value is None else as_text(value) for value in values]
     return pa.array(values, pa.string())
+
+
+def _image(value: Any, row: int, column: Column) -> bytes | None:
+    try:
+        return None if value is None else from_json(value)
+    except ImageError as error:
+        raise DataError(
+            f"an image column takes {WANTED}",
+            received="(private)" if column.private else str(error),
+            where=f"row {row}, column {column.name}",
+        ) from error
 
 
 def _as_floats(values: Sequence[Any], column: Column) -> list[float | None]:
@@ -105,7 +121,7 @@ def extra_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str
 
 
 def records_from_table(table: Any) -> list[dict[str, Any]]:
-    """The rows of a pyarrow table as JSON-ready mappings; dates as ISO texts."""
+    """The rows of a pyarrow table as JSON-ready mappings; dates as ISO texts, pixels as base64 of a PNG."""
     import pyarrow as pa
 
     columns = {}
@@ -113,6 +129,10 @@ def records_from_table(table: Any) -> list[dict[str, Any]]:
         column = table.column(name)
         if pa.types.is_temporal(column.type):
             columns[name] = [None if value is None else value.isoformat() for value in column.to_pylist()]
+        elif is_tensor(column.type):
+            missing = column.is_null().to_pylist()
+            pairs = zip(pixels_of(column), missing, strict=True)
+            columns[name] = [None if is_missing else to_json(pixels) for pixels, is_missing in pairs]
         else:
             columns[name] = column.to_pylist()
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -124,6 +144,8 @@ def row_json_schema(schema: Schema) -> dict[str, Any]:
     for column in schema.inputs:
         kinds = {"numeric": ["number"], "datetime": ["string"]}.get(column.kind, ["string", "number", "boolean"])
         properties[column.name] = {"type": [*kinds, "null"]}
+        if column.kind == "image":
+            properties[column.name] = {"type": ["string", "array", "null"], "description": WANTED}
         if column.kind == "datetime":
             properties[column.name]["format"] = "date-time"
     return {"type": "object", "properties": properties, "required": list(properties)}

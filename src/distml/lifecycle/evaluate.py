@@ -57,11 +57,12 @@ def slice_columns(config: RunConfig, prepared: Prepared) -> tuple[str, ...]:
     """The columns to break metrics down by; `DataError` for one that isn't kept."""
     columns = _named_columns(config)
     for column in columns:
-        if column not in prepared.schema or prepared.schema[column].role == "excluded":
+        sliced = [known.name for known in prepared.schema.kept if known.kind != "image"]
+        if column not in sliced:
             raise DataError(
-                "evaluate.slices names a column that is kept",
+                "evaluate.slices names a column that is kept, and holds no images",
                 received=column,
-                remedy=f"one of {', '.join(known.name for known in prepared.schema.kept)}",
+                remedy=f"one of {', '.join(sliced)}",
             )
     return columns
 

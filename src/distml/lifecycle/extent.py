@@ -5,6 +5,7 @@ Rows of a text are counted in the first piece of some of its files; a Parquet fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,11 +115,13 @@ def _plain(piece: bytes, path: str) -> bytes:
 
 
 def feature_bytes(config: RunConfig, schema: Schema, recipe: str, num_rows: int) -> int:
-    """The most that a recipe's features take in memory: 4 bytes a number, 8 a category.
+    """The most that a recipe's features take in memory: 4 bytes a number, 8 a category, 1 a pixel.
 
     An imputed number may bring an indicator of where it was missing, so it counts twice.
     """
     numbers = sum(column.kind in ("numeric", "datetime") for column in schema.features)
-    categories = len(schema.features) - numbers
+    shapes = [column.shape for column in schema.features if column.shape is not None]
+    pixels = sum(map(math.prod, shapes))
+    categories = len(schema.features) - numbers - len(shapes)
     indicated = 2 if recipe == "dense" and config.features.numeric.indicator else 1
-    return num_rows * (4 * numbers * indicated + 8 * categories + _ROW_BYTES)
+    return num_rows * (4 * numbers * indicated + 8 * categories + pixels + _ROW_BYTES)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from distml.batch import FeatureBatch
-from distml.config import RunConfig
+from distml.config import AugmentConfig, RunConfig
 from distml.data.engine import Engine
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, objective_for
@@ -111,6 +111,8 @@ def _fit_and_store(
     """Fits a task's model and writes it; returns its validation outputs from before the refit, and its epochs."""
     recipe = FAMILIES[task.candidate.family].recipe
     training, validation = prepared.features(recipe, "train"), prepared.features(recipe, "validation")
+    if task.name != "winner":  # a baseline is as plain as it can be
+        objective = replace(objective, settings=replace(objective.settings, augment=AugmentConfig()))
     result = objective.run(task.candidate, {recipe: (training, validation)})
     outputs = result.model.predict(validation)
     model: Model = result.model

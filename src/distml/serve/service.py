@@ -30,7 +30,7 @@ from distml.serve.wire import (
     problem_of,
     problem_of_finding,
 )
-from distml.window import Window
+from distml.window import Window, without_pixels
 
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
 
@@ -149,7 +149,7 @@ class Service:
             raise Problem(500, "feature-failed", f"{error.rule}; in {error.where}", rule=error.rule) from error
         if not cleaned.kept.all():
             raise problem_of_finding(next(f for f in cleaned.findings if f.action in ("fail", "quarantine", "drop")))
-        live.seen.rows.append((cleaned, prediction))
+        live.seen.rows.append((without_pixels(cleaned) if live.predictor.has_images else cleaned, prediction))
         for column, count in extra_columns(rows, live.predictor.schema).items():
             live.seen.ignored[column] = live.seen.ignored.get(column, 0) + count
         document = predictions_document(prediction)
