@@ -33,7 +33,8 @@ class SourceConfig(Section):
     """One table and how to read it."""
 
     uri: str = Field(
-        description="file, glob or folder, here or on s3:// or gs:// (csv, tsv, jsonl, json, parquet, arrow, feather; texts also .gz, .bz2, .zst), or sklearn:NAME for a bundled table"
+        description="file, glob or folder, also on s3:// or gs:// (csv, tsv, parquet, jsonl, json, arrow, feather; "
+        "texts .gz, .bz2 or .zst too), a database's sql: URL, or sklearn:NAME for a bundled table"
     )
     format: Literal["auto", "csv", "parquet", "json", "arrow", "sklearn"] = Field(
         "auto", description="auto: by the name's ending"

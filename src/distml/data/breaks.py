@@ -30,7 +30,7 @@ class Records:
     """The whole records of a block that begins with one.
 
     `starts` and `ends` int64 [n] are their first bytes and those after their line breaks, `lines` int64 [n] counts the
-    line breaks of the block before each, `kinds` says ROW, BLANK or COMMENT. `open_quote` is where a value begins
+    line breaks of the block before each, `kinds` says ROW, BLANK (white space alone) or COMMENT. `open_quote` is where a value begins
     that the block doesn't end.
     """
 
@@ -73,7 +73,7 @@ def find_records(data: bytes, signs: Signs, *, is_last: bool) -> Records:
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     lines = np.concatenate([[0], order[:-1] + 1]) if len(ends) else order
     return Records(
-        starts=starts, ends=ends, lines=lines, kinds=_kinds(array, starts, ends, comments),
+        starts=starts, ends=ends, lines=lines, kinds=_kinds(array, starts, ends, comments, signs),
         num_breaks=int(min(order[-1] + 1, len(breaks))) if len(order) else 0,
         has_quoted_breaks=len(ends) > 0 and bool(order[-1] + 1 > len(order)),
         open_quote=int(toggles[-1]) if is_open else None,
@@ -155,14 +155,16 @@ def _walk(data: bytes, quotes: np.ndarray, comments: np.ndarray, ends: np.ndarra
     return np.array(toggles, np.int64)
 
 
-def _kinds(array: np.ndarray, starts: np.ndarray, ends: np.ndarray, comments: np.ndarray) -> np.ndarray:
+def _kinds(array: np.ndarray, starts: np.ndarray, ends: np.ndarray, comments: np.ndarray, signs: Signs) -> np.ndarray:
     kinds = np.zeros(len(ends), np.int8)
     if not len(ends):
         return kinds
-    first, last = array[starts], array[ends - 1]
-    is_break = (first == LF) | (first == CR)
-    lengths = ends - starts
-    kinds[is_break & ((lengths == 1) | ((lengths == 2) & (first == CR) & (last == LF)))] = BLANK
+    first = array[starts]
+    white = np.isin(np.arange(256), [byte for byte in b" \t\r\n" if byte != signs.delimiter[0]])
+    maybe = white[first]
+    if maybe.any():
+        num_signs = np.add.reduceat(~white[array[: ends[-1]]], starts, dtype=np.int32)
+        kinds[maybe & (num_signs == 0)] = BLANK
     if len(comments):
         kinds[np.isin(starts, comments)] = COMMENT
     return kinds

@@ -19,10 +19,9 @@ def with_points(table: Any, source: SourceConfig, log: ReadLog, path: str) -> An
     """
     if source.decimal == "." and not source.thousands:
         return table
-    return table.from_arrays(
-        [_column(name, values, source, log, path) for name, values in zip(table.column_names, table.columns, strict=True)],
-        names=table.column_names,
-    )  # fmt: skip
+    names = table.column_names
+    named = zip(names, table.columns, strict=True)
+    return table.from_arrays([_column(name, values, source, log, path) for name, values in named], names=names)
 
 
 def number_pattern(decimal: str, thousands: str | None) -> str:

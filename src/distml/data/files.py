@@ -132,8 +132,8 @@ def _matching(filesystem: Any, path: str, uri: str, *, is_here: bool) -> list[An
 def _expression(pattern: str) -> str:
     """A regular expression for what a shell's pattern means; ** stands for any folders.
 
-    >>> bool(re.fullmatch(_expression("b/**/x-?.csv"), "b/c/d/x-1.csv")), bool(re.fullmatch(_expression("b/*"), "b/c/d"))
-    (True, False)
+    >>> [bool(re.fullmatch(_expression("b/**/?.csv"), path)) for path in ("b/c/d/1.csv", "b/1.csv", "b/12.csv")]
+    [True, True, False]
     """
     parts = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     tokens = re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|.", pattern, re.DOTALL)

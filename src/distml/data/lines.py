@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -67,11 +67,9 @@ class Block:
         lengths = (found.ends - found.starts)[kept]
         ends = np.cumsum(lengths)
         taken = replace(found, starts=ends - lengths, ends=ends, lines=found.lines[kept], kinds=found.kinds[kept])
-        view = memoryview(self.data)
-        # Neighbours that stay are one piece.
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(np.int8), [0]])))
-        pieces = [view[found.starts[a] : found.ends[b - 1]] for a, b in zip(edges[::2], edges[1::2], strict=True)]
-        return Block(b"".join(pieces), taken, self.lines[kept], self.start)
+        chosen = np.repeat(kept, found.ends - found.starts)
+        data = np.frombuffer(self.data, np.uint8)[chosen].tobytes()
+        return Block(data, taken, self.lines[kept], self.start)
 
 
 def signs_of(fragment: Fragment, source: SourceConfig, encoding: str = "utf-8") -> Signs:
@@ -107,18 +105,26 @@ def is_single_byte(encoding: str) -> bool:
 
 
 def read_blocks(
-    fragment: Fragment, source: SourceConfig, block_bytes: int = BLOCK_BYTES, *, raw: bool = False
+    fragment: Fragment,
+    source: SourceConfig,
+    block_bytes: int = BLOCK_BYTES,
+    *,
+    raw: bool = False,
+    signs: Signs | None = None,
+    wrap: Callable[[Any, str], Any] | None = None,
 ) -> Iterator[Block]:
     """A text fragment's records, block by block, in utf-8, or as they are in the file where `raw`.
 
-    What an encoding other than utf-8 can't decode is there as U+FFFD.
+    What an encoding other than utf-8 can't decode is there as U+FFFD. `signs` are the dialect's, if not those of the
+    source; `wrap` makes another stream of the file's, given its path.
 
     Raises `DataError` for a file that is no text, a quoted value that never ends, and a broken compression.
     """
-    signs = signs_of(fragment, source, source.encoding if raw else "utf-8")
+    signs = signs or signs_of(fragment, source, source.encoding if raw else "utf-8")
     rest, start, line = b"", fragment.start, fragment.first_line
     is_last = False
-    with open_text(fragment, source, raw=raw) as stream:
+    with open_text(fragment, source, raw=raw) as file:
+        stream = wrap(file, fragment.path) if wrap else file
         while not is_last:
             chunk = _read(stream, block_bytes, fragment.path)
             is_last = len(chunk) < block_bytes

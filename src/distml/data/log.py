@@ -47,6 +47,12 @@ class ReadLog:
         """Examples are (line, text) pairs of the finding's file."""
         yield from self.found.values()
 
+    def take(self) -> list[Finding]:
+        """What was found since the last call."""
+        taken = list(self.findings())
+        self.found.clear()
+        return taken
+
     def aside_table(self) -> Any:
         """The lines set aside as a pyarrow table: file, line, text, distml_reason."""
         import pyarrow as pa

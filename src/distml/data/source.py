@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from distml.config.source import SourceConfig
-from distml.data import sql
-from distml.data.files import Fragment, find_files, open_filesystem
+from distml.data import arrow, parquet, sql
+from distml.data.files import Fragment, find_files
+from distml.data.jsons import read_json
 from distml.data.log import ReadLog
+from distml.data.partitions import with_partition, with_partitions
+from distml.data.ranges import COMPRESSED, with_ranges
 from distml.data.text import read_text
 from distml.errors import DataError
 
-_TEXT = (".csv", ".tsv", ".data", ".test", ".txt")
-_COMPRESSED = (".gz", ".zst", ".bz2")
+_ENDINGS = {
+    "csv": (".csv", ".tsv", ".data", ".test", ".txt"),
+    "parquet": (".parquet", ".pq"),
+    "json": (".jsonl", ".ndjson", ".json"),
+    "arrow": (".arrow", ".feather", ".ipc", ".arrows"),
+}
+_READERS = {"csv": read_text, "parquet": parquet.read_runs, "json": read_json, "arrow": arrow.read_arrow}
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
@@ -42,22 +51,17 @@ def list_fragments(source: SourceConfig) -> list[Fragment]:
     filesystem, files = find_files(source.uri)
     fragments: list[Fragment] = []
     for path, size in files:
-        kind = _format_of(path, source)
-        runs: list[tuple[tuple[int, ...] | None, int]] = [(None, 0)]
-        if kind == "parquet":
-            runs = list(_row_group_runs(filesystem, path))
-        for groups, first_row in runs:
-            fragments.append(
-                Fragment(
-                    index=len(fragments),
-                    path=path,
-                    format=kind,
-                    row_groups=groups,
-                    size=size // len(runs),
-                    first_row=first_row,
-                )
-            )
-    return fragments
+        fragments += _fragments_of(filesystem, path, size, source)
+    fragments = with_partitions(fragments, source)
+    return with_ranges([replace(part, index=index) for index, part in enumerate(fragments)], source, filesystem)
+
+
+def _fragments_of(filesystem: Any, path: str, size: int, source: SourceConfig) -> list[Fragment]:
+    """A file's fragments; their index is still to be given."""
+    whole = Fragment(index=0, path=path, format=_format_of(path, source), size=size)
+    if whole.format == "parquet":
+        return list(parquet.list_runs(whole, filesystem))
+    return arrow.list_runs(whole, filesystem) if whole.format == "arrow" else [whole]
 
 
 def read_fragment(fragment: Fragment, source: SourceConfig, log: ReadLog | None = None) -> Iterator[Any]:
@@ -69,10 +73,10 @@ def read_fragment(fragment: Fragment, source: SourceConfig, log: ReadLog | None 
         yield _read_bundled(fragment.path)
     elif fragment.format == "sql":
         yield from sql.read_part(fragment, source)
-    elif fragment.format == "parquet":
-        yield from _read_parquet(fragment, source)
     else:
-        yield from read_text(fragment, source, ReadLog() if log is None else log)
+        reader = _READERS[fragment.format]
+        for table in reader(fragment, source, ReadLog() if log is None else log):
+            yield with_partition(table, fragment)
 
 
 def read_head(source: SourceConfig, num_rows: int) -> Any:
@@ -116,55 +120,17 @@ def _format_of(path: str, source: SourceConfig) -> str:
     if source.format != "auto":
         return source.format
     name = path.lower()
-    for ending in _COMPRESSED:
+    for ending in COMPRESSED:
         name = name.removesuffix(ending)
-    if name.endswith((".parquet", ".pq")):
-        return "parquet"
-    if name.endswith(_TEXT):
-        return "csv"
+    for kind, endings in _ENDINGS.items():
+        if name.endswith(endings):
+            return kind
     raise DataError(
         "a table's format shows in its name or is given",
         received=path,
         where="data.source",
-        remedy="set data.source.format: csv or parquet",
+        remedy="set data.source.format: csv, parquet, json or arrow",
     )
-
-
-def _row_group_runs(filesystem: Any, path: str, target_bytes: int = 64 << 20) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Runs of row groups of about `target_bytes` each, and the file's rows before each."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.ParquetFile(filesystem.open_input_file(path)).metadata
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError("a Parquet file is whole", received=str(error), where=path) from error
-    run: list[int] = []
-    size = first_row = num_rows = 0
-    for group in range(metadata.num_row_groups):
-        run.append(group)
-        size += metadata.row_group(group).total_byte_size
-        num_rows += metadata.row_group(group).num_rows
-        if size >= target_bytes:
-            yield tuple(run), first_row
-            run, size, first_row = [], 0, num_rows
-    if run or metadata.num_row_groups == 0:
-        yield tuple(run), first_row
-
-
-def _read_parquet(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with open_filesystem(source).open_input_file(fragment.path) as stream:
-        try:
-            file = pq.ParquetFile(stream)
-            if file.metadata.num_rows == 0:
-                yield file.schema_arrow.empty_table()
-            for batch in file.iter_batches(batch_size=1 << 18, row_groups=list(fragment.row_groups or ())):
-                yield pa.Table.from_batches([batch])
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError("a Parquet file is whole", received=str(error), where=fragment.path) from error
 
 
 def _read_bundled(name: str) -> Any:

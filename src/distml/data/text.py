@@ -50,28 +50,23 @@ def read_names(fragment: Fragment, source: SourceConfig) -> list[str]:
         return list(source.columns or ())
     whole = replace(fragment, start=0, end=None, first_line=1)
     for block in read_blocks(whole, source, _HEAD_BYTES):
-        head = _first_row(_without_marked(block, fragment.path, ReadLog()))
+        head = _without_marked(block, fragment.path, ReadLog())
+        head = head.take(np.arange(len(head.lines)) < 1)
         names, _ = _split_header(mended(head, whole, source, ReadLog()), whole, source, is_headed=True)
         if names:
             return names
     return []
 
 
-def _first_row(block: Block) -> Block:
-    first = np.zeros(len(block.lines), bool)
-    first[np.flatnonzero(block.records.kinds == ROW)[:1]] = True
-    return block.take(first)
-
-
 def _without_marked(block: Block, path: str, log: ReadLog) -> Block:
-    """The block without comments, which are counted as blank lines are; the parser passes over those by itself."""
+    """The block's rows; comments and blank lines are counted."""
     kinds = block.records.kinds
     if not kinds.any():
         return block
     for kind, rule in ((COMMENT, COMMENTS), (BLANK, BLANKS)):
         found = np.flatnonzero(kinds == kind)
         log.note(rule, "drop", path, len(found), block.examples(found))
-    return block.take(kinds != COMMENT)
+    return block.take(kinds == ROW)
 
 
 def _split_header(
@@ -80,10 +75,9 @@ def _split_header(
     """The column names, given or from the first row of a block, and the block without that."""
     if not is_headed:
         return list(source.columns or ()), block
-    rows = np.flatnonzero(block.records.kinds == ROW)
-    if not len(rows):
+    if not len(block.lines):
         return [], block
-    names = _parted(block.content(rows[0]).decode("utf-8", "replace"), fragment, source)
+    names = _parted(block.content(0).decode("utf-8", "replace"), fragment, source)
     if source.columns is not None and len(source.columns) != len(names):
         raise DataError(
             "data.source.columns names every column of a table",
@@ -91,8 +85,7 @@ def _split_header(
             where=fragment.path,
             remedy="name them all, or leave `columns` out where the header does",
         )
-    rest = np.arange(len(block.lines)) > rows[0]
-    return list(source.columns or names), block.take(rest)
+    return list(source.columns or names), block.take(np.arange(len(block.lines)) > 0)
 
 
 def _parted(line: str, fragment: Fragment, source: SourceConfig) -> list[str]:
@@ -119,14 +112,8 @@ class _Parser:
         table, ragged = self._read(block, threads=True)
         if not ragged:
             return table
-        # In one thread Arrow numbers the rows; blank lines it doesn't count.
-        rows = np.flatnonzero(block.records.kinds == ROW)
-        table, ragged = self._read(block, threads=False)
-        widths = {int(rows[number - 1]): width for number, width in ragged}
-        white = [i for i in widths if not block.content(i).strip()]
-        self.log.note(BLANKS, "drop", self.fragment.path, len(white), block.examples(white))
-        uneven = {i: width for i, width in widths.items() if i not in white}
-        return self._settle(block, uneven, table) if uneven else table
+        table, ragged = self._read(block, threads=False)  # in one thread Arrow numbers the rows
+        return self._settle(block, {number - 1: width for number, width in ragged}, table)
 
     def _settle(self, block: Block, widths: dict[int, int], others: Any) -> Any:
         """What the source's rule makes of rows of another width; `others` are the block's rows without them."""
