@@ -10,6 +10,7 @@ every other by its place; nothing of the text is ever run as Python.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
@@ -99,7 +100,7 @@ class _Compiler:
             return _constant(Value("categorical", value), value)
         if not isinstance(value, (int, float)):
             return self._unknown(node)
-        if not abs(value) <= np.finfo(np.float64).max:
+        if not abs(value) <= sys.float_info.max:
             self._refuse(node, "a number lies within the range of a 64-bit float", self._source(node))
         return _constant(Value("numeric", np.float64(value)))
 
