@@ -28,6 +28,15 @@ _ALMOST_ALL = 0.95
 _FEW = 5
 
 
+def is_named_id(name: str) -> bool:
+    """Whether a column's name says that it names rows.
+
+    >>> is_named_id("customer_id"), is_named_id("idea")
+    (True, False)
+    """
+    return _ID_NAME.search(name) is not None
+
+
 def why_constant(values: Any) -> str | None:
     """Why a cleaned column tells rows hardly apart: nothing but one value, or all rows but a few."""
     import pyarrow.compute as pc
@@ -129,13 +138,18 @@ def odd_form(texts: Any) -> str | None:
 
 def sentinel(numbers: np.ndarray) -> tuple[float, int] | None:
     """A number that may stand for a missing one, and its rows: -1, -99, 999 and the like, far from the rest of [n]."""
-    present = numbers[~np.isnan(numbers)]
-    values, rows = np.unique(present, return_counts=True)
+    return sentinel_of(*np.unique(numbers[~np.isnan(numbers)], return_counts=True))
+
+
+def sentinel_of(values: np.ndarray, rows: np.ndarray) -> tuple[float, int] | None:
+    """As `sentinel`, from distinct values in ascending order and the rows of each; those at the ends are enough."""
     if len(values) < 3:
         return None
     for value, next_value, count in ((values[0], values[1], rows[0]), (values[-1], values[-2], rows[-1])):
         nines = re.fullmatch(r"-9+|-1|99+", f"{value:.0f}") if value == round(value) else None
         is_far = value < 0 <= next_value if value < 0 else value >= 1.5 * max(next_value, 1)
+        if value == -1 and next_value == 0:  # in line with the others: a code only where it is far more frequent
+            is_far = len(values) >= 10 and count >= 10 * rows[1:4].max()
         if nines and count >= _FEW and (is_far or (value < -1 and value <= 1.5 * next_value)):
             return float(value), int(count)
     return None
@@ -144,7 +158,13 @@ def sentinel(numbers: np.ndarray) -> tuple[float, int] | None:
 def cap(numbers: np.ndarray) -> tuple[float, int] | None:
     """The largest number and its rows where far more rows stand there than just below: values cut off."""
     present = numbers[~np.isnan(numbers)]
-    values, rows = np.unique(present, return_counts=True)
-    if len(values) < 30 or rows[-1] < max(20, 0.005 * len(present)) or rows[-1] < 4 * np.median(rows[-21:-1]):
+    return cap_of(*np.unique(present, return_counts=True), len(present))
+
+
+def cap_of(values: np.ndarray, rows: np.ndarray, num_rows: int) -> tuple[float, int] | None:
+    """As `cap`, from distinct values in ascending order, the rows of each, and the rows of all."""
+    if len(values) < 30 or rows[-1] < max(20, 0.005 * num_rows):
+        return None
+    if rows[-1] < 4 * min(np.median(rows[-21:-1]), rows[-6:-1].max()):  # the nearest tell more where a slope ends
         return None
     return float(values[-1]), int(rows[-1])

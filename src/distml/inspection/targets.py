@@ -210,7 +210,7 @@ def positive_class(counts: Mapping[str, int]) -> tuple[str, str]:
 
 
 def same_spelling(counts: Mapping[str, int]) -> dict[str, str]:
-    """Labels that differ from a more frequent one only by case or a dot at the end, each with that one.
+    """Labels that differ from a more frequent one only by case, white space or a dot at the end, each with that one.
 
     >>> same_spelling({"Yes": 90, "yes": 3, "no": 50, "no.": 1})
     {'yes': 'Yes', 'no.': 'no'}
@@ -230,7 +230,7 @@ def respelt_as(labels: Iterable[str], known: Iterable[str]) -> dict[str, str]:
 
 def _plain(label: str) -> str:
     # Single letters may differ by case alone, as chess pieces do.
-    return label.strip().rstrip(".").casefold() if len(label) > 1 else label
+    return " ".join(label.split()).rstrip(".").casefold() if len(label.strip()) > 1 else label.strip()
 
 
 def as_scalar(text: str, dtype: Dtype) -> Scalar:

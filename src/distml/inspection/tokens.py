@@ -14,7 +14,9 @@ import numpy as np
 
 from distml.data.header import MISSING_TOKENS, NUMBER
 
-_WORDS = frozenset(("unknown", "unk", "none", "unspecified", "undefined", "not available", "not applicable", "no data"))
+MISSING_WORDS = frozenset(
+    ("unknown", "unk", "none", "unspecified", "undefined", "not available", "not applicable", "no data")
+)
 _MAX_ODD = 3  # distinct texts among numbers that can be taken for missing; more are values of another kind
 
 Counts = dict[str, dict[str, int]]
@@ -64,16 +66,23 @@ def trimmed(column: Any) -> Any:
 
 def _tokens_of(column: Any) -> Iterator[tuple[str, int, bool]]:
     """(text, rows, whether it means missing) of a column."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = trimmed(column)
-    if texts is None:
-        return
-    counts = pc.value_counts(texts.drop_null())
-    values, rows = counts.field("values"), counts.field("counts").to_numpy()
+    if texts is not None:
+        counts = pc.value_counts(texts.drop_null())
+        yield from tokens_in(counts.field("values"), counts.field("counts").to_numpy())
+
+
+def tokens_in(values: Any, rows: np.ndarray) -> Iterator[tuple[str, int, bool]]:
+    """(text, rows, whether it means missing) of a column's distinct texts, a pyarrow array, with the rows of each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     lowered = pc.utf8_lower(values)
-    is_token = pc.is_in(lowered, pa.array([*MISSING_TOKENS, *_WORDS], values.type)).to_numpy(zero_copy_only=False)
+    is_token = pc.is_in(lowered, pa.array([*MISSING_TOKENS, *MISSING_WORDS], values.type)).to_numpy(
+        zero_copy_only=False
+    )
     is_told = ~is_token & (pc.binary_length(values).to_numpy() > 0)
     is_odd = _odd(values, rows, is_told)
     told = values.filter(pa.array(is_told & ~is_odd))

@@ -1,0 +1,59 @@
+"""What a detector suspects: told in words, with the probe or the rows that make it a count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from distml.clean import MAX_EXAMPLES
+from distml.clean.findings import Taken
+from distml.data.engine import Engine
+from distml.inspection.observation import Level, Observation
+from distml.inspection.probe import Probe, Tally
+from distml.inspection.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """An observation to be. Its rows are those that `probe` is true of, or `rows`, int64 [k] of the table; or there
+    are `count` of them, for none is an example of it. The share is of `among` rows, of all where that is None."""
+
+    kind: str
+    rule: str
+    column: str | None
+    level: Level
+    told: str = ""
+    remedy: str | None = None
+    probe: Probe | None = None
+    rows: np.ndarray | None = None
+    count: int = 0
+    among: int | None = None
+    action: Taken = "warn"
+
+
+def observe(view: View, suspects: list[Suspect], engine: Engine) -> list[Observation]:
+    """Suspects counted over all rows of a table; one that no row bears out is dropped."""
+    probed = [suspect for suspect in suspects if suspect.probe is not None]
+    found = dict(zip(map(id, probed), view.count([s.probe for s in probed if s.probe], engine), strict=True))
+    seen = [_observation(view, suspect, found.get(id(suspect))) for suspect in suspects]
+    return [observation for observation in seen if observation.count]
+
+
+def _observation(view: View, suspect: Suspect, tally: Tally | None) -> Observation:
+    count, examples = suspect.count, ()
+    if tally is not None:
+        count, examples = tally.count, tuple(view.example(row, value) for row, value in tally.examples)  # type: ignore[assignment]
+    elif suspect.rows is not None:
+        count = len(suspect.rows)
+        examples = tuple(view.example(int(row), "") for row in suspect.rows[:MAX_EXAMPLES])  # type: ignore[assignment]
+    is_private = suspect.column is not None and suspect.column in view.cleaner.schema and (
+        view.cleaner.schema[suspect.column].private
+    )  # fmt: skip
+    among = suspect.among if suspect.among is not None else max(view.num_rows, 1)
+    return Observation(
+        kind=suspect.kind, rule=suspect.rule, column=suspect.column, level=suspect.level, count=count,
+        share=count / among if among else None, action=suspect.action, table=view.name, examples=examples,
+        told="in a private column, whose values aren't shown" if is_private else suspect.told,
+        remedy=None if is_private else suspect.remedy,
+    )  # fmt: skip
