@@ -140,3 +140,41 @@ def test_mix_is_a_bijection_that_avalanches():
 def test_hashes_stay_what_they_were():
     table = pa.table({"x": [1.0, None], "y": ["a", "b"], "t": [datetime(2020, 1, 1), None]})
     assert row_hashes(table).tolist() == [15838599004930444886, 11624973626680422805]
+
+
+TENSORS = st.integers(1, 20).flatmap(
+    lambda width: st.lists(st.one_of(st.none(), st.binary(min_size=width, max_size=width)), min_size=1, max_size=20)
+)
+
+
+def tensors(values: list[bytes | None]) -> pa.Array:
+    width = len(next((value for value in values if value is not None), b"x"))
+    lists = [None if value is None else list(value) for value in values]
+    kind = pa.fixed_shape_tensor(pa.uint8(), (1, width))
+    return pa.ExtensionArray.from_storage(kind, pa.array(lists, kind.storage_type))
+
+
+@given(values=TENSORS, start=st.integers(0, 20))
+def test_tensors_hash_by_their_content(values, start):
+    column = tensors(values)
+    hashes = hash_column(column)
+    assert hash_column(column[start:]).tolist() == hashes[start:].tolist()
+    assert hash_column(pa.chunked_array([column[:start], column[start:]])).tolist() == hashes.tolist()
+    by_value = dict(zip(values, hashes.tolist(), strict=True))
+    assert [by_value[value] for value in values] == hashes.tolist()
+    assert len(set(by_value.values())) == len(by_value)
+
+
+def test_tensors_are_told_apart_by_place_and_width():
+    values = [[0] * 9, [0] * 8 + [1], [1] + [0] * 8, [0] * 7 + [1, 0]]
+    assert len(set(hash_column(tensors([bytes(value) for value in values])).tolist())) == 4
+    assert hash_column(tensors([bytes(8)]))[0] != hash_column(tensors([bytes(9)]))[0]
+
+
+def test_a_hundred_thousand_images_do_not_collide():
+    pixels = np.random.default_rng(0).integers(0, 2, (100_000, 64), np.uint8)
+    pixels[50_000:] = pixels[:50_000]
+    pixels[50_000:, 5] ^= 1
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(pixels.reshape(-1)), 64)
+    column = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (8, 8)), flat)
+    assert len(np.unique(hash_column(column))) == len(np.unique(pixels, axis=0))
