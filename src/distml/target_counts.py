@@ -65,6 +65,36 @@ class TargetCounts:
         known = self.cells is not None and other.cells is not None
         return TargetCounts(self.num_folds, _added(self.cells, other.cells) if known else None)
 
+    def without(self, copies: TargetCounts) -> TargetCounts:
+        """The counts without rows that stand among them twice."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.cells is None or copies.cells is None:
+            return self
+        taken = copies.cells
+        for name in ("count", "total"):
+            place = taken.column_names.index(name)
+            taken = taken.set_column(place, name, pc.negate(taken.column(name)))
+        rest = _added(self.cells, taken)
+        return TargetCounts(self.num_folds, rest.filter(pc.greater(rest.column("count"), pa.scalar(0))))
+
+    def without(self, copies: TargetCounts) -> TargetCounts:
+        """The counts without rows that stand in them twice."""
+        if self.cells is None or copies.cells is None:
+            return TargetCounts(self.num_folds, None)
+        import pyarrow.compute as pc
+
+        fewer = copies.cells
+        for name in ("count", "total"):
+            fewer = fewer.set_column(fewer.column_names.index(name), name, pc.negate(fewer.column(name)))
+        rest = _added(self.cells, fewer)
+        return TargetCounts(self.num_folds, rest.filter(pc.greater(rest.column("count"), 0)))
+
+    def fresh(self) -> TargetCounts:
+        """Empty counts of the same folds."""
+        return TargetCounts(self.num_folds)
+
     def by_category(self, vocabulary: Sequence[str], labels: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
         """Counts int64 [v + 2, k] and totals float64 [v + 2, k, outputs] of missing values, of what is not in the
         vocabulary, and of each of its categories, by fold. Totals are sums of the target, or rows of each label."""

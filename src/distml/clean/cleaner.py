@@ -238,7 +238,9 @@ def _ignore(rule: str, mask: Any, action: Taken, shown: Any, remedy: str | None 
     return as_mask(mask)
 
 
-_WANTED = {"numeric": "numbers", "datetime": "ISO dates", "boolean": "truth values", "categorical": "texts"}
+_WANTED = {
+    "numeric": "numbers", "datetime": "ISO dates", "boolean": "truth values", "categorical": "texts", "text": "texts"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 Scalar = bool | int | float | str
 Task = Literal["binary", "multiclass", "regression"]
-Kind = Literal["numeric", "categorical", "boolean", "datetime", "image"]
+Kind = Literal["numeric", "categorical", "boolean", "datetime", "text", "image"]
 Action = Literal["drop", "null", "clip", "quarantine", "fail"]
 
 

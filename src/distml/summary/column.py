@@ -10,7 +10,7 @@ import numpy as np
 from distml.config.base import Kind
 from distml.hashing import hash_column
 from distml.images import brightness, channel_sums, is_tensor, pixels_of
-from distml.summary.numbers import as_numbers, histogram
+from distml.summary.numbers import as_numbers, histogram, lengths
 from distml.summary.sketch import estimate_distinct, least_distinct
 
 MAX_CATEGORIES = 100_000
@@ -25,7 +25,7 @@ class ColumnSummary:
     [<= 1024], None where nobody asks for distinct values; edges: float64 [b + 1] of a histogram and bins: int64
     [b + 2], below, within each [edge, next), above (a value equal to the last edge is within the last bin); pixels:
     of images by channel how many, their sum and the sum of their squares, int64 [3, ch]. The number of an image is
-    its mean brightness, 0 to 255.
+    its mean brightness, 0 to 255; that of a text its length.
     """
 
     kind: Kind
@@ -53,7 +53,7 @@ class ColumnSummary:
 
     @property
     def is_number(self) -> bool:
-        return self.kind in ("numeric", "datetime", "image")
+        return self.kind in ("numeric", "datetime", "image", "text")
 
     @property
     def distinct(self) -> int:
@@ -69,6 +69,9 @@ class ColumnSummary:
         if self.kind == "image" and is_tensor(column.type):
             hashes = hash_column(column) if hashes is None and self.smallest is not None else hashes
             column = self._update_pixels(column)
+        elif self.kind == "text":
+            hashes = hash_column(column) if hashes is None and self.smallest is not None else hashes
+            column = lengths(column)
         self.count += len(column)
         self.nulls += column.null_count
         if self.is_number:

@@ -17,6 +17,16 @@ def as_numbers(values: Any) -> np.ndarray:
     return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
+def lengths(texts: Any) -> Any:
+    """Characters of a pyarrow array of texts, plain or coded, as a float64 pyarrow array."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(texts.type):
+        return pc.utf8_length(texts.dictionary).cast(pa.float64()).take(texts.indices)
+    return pc.utf8_length(texts).cast(pa.float64())
+
+
 def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Counts below, within and above the bins of given edges, int64 [len(edges) + 1].
 
