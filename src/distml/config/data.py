@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distml.config.base import Kind, Names, Scalar, Section
+from distml.config.base import Kind, Names, Scalar, Section, one_or_many
 from distml.config.source import SourceConfig, written_like
 
 
@@ -17,6 +17,7 @@ class RolesConfig(Section):
     time: str | None = Field(None, description="the column that says when a row happened: kept, never a feature")
     group: Names = Field((), description="columns that results are broken down by; they stay features")
     weight: str | None = Field(None, description="the column with each row's weight in training")
+    split: str | None = Field(None, description="the column that says which split a row is for; never a feature")
 
     @field_validator("id", "group", mode="before")
     @classmethod
@@ -41,9 +42,9 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _target_is_not_excluded(self) -> DataConfig:
-        roles = (*self.roles.id, self.roles.time, self.roles.weight, *self.exclude)
+        roles = (*self.roles.id, self.roles.time, self.roles.weight, self.roles.split, *self.exclude)
         if self.target in roles:
-            raise ValueError(f"the target {self.target!r} can't also be excluded, an id, the time or the weight")
+            raise ValueError(f"the target {self.target!r} can't also be excluded, an id, the time, the weight or the split")
         return self
 
     @model_validator(mode="after")
@@ -51,9 +52,21 @@ class DataConfig(Section):
         kind = self.kinds.get(self.target)
         classes = ("auto", "binary", "multiclass")
         tasks = {"numeric": ("auto", "regression"), "categorical": classes, "boolean": classes, "datetime": ()}
-        if kind is not None and self.task not in tasks[kind]:
+        if kind is not None and self.task not in tasks.get(kind, ()):
             raise ValueError(f"a target of kind {kind} can't be for task {self.task}: leave it out of `kinds`")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_of_an_image_is_its_id(cls, value: Any) -> Any:
+        """In a folder of images `path` says which one a row is, and its folder gives the class away."""
+        source = value.get("source") if isinstance(value, dict) else None
+        kind = source.get("format") if isinstance(source, dict) else getattr(source, "format", None)
+        roles = (value.get("roles") or {}) if isinstance(value, dict) else None
+        if kind != "images" or not isinstance(roles, dict) or "path" in (value.get("exclude") or ()):
+            return value
+        ids = one_or_many(roles.get("id")) or ()
+        return {**value, "roles": {**roles, "id": list(dict.fromkeys([*ids, "path"]))}}
 
     @model_validator(mode="before")
     @classmethod

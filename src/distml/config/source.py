@@ -36,8 +36,8 @@ class SourceConfig(Section):
         description="file, glob or folder, also on s3:// or gs:// (csv, tsv, parquet, jsonl, json, arrow, feather; "
         "texts .gz, .bz2 or .zst too), a database's sql: URL, or sklearn:NAME for a bundled table"
     )
-    format: Literal["auto", "csv", "parquet", "json", "arrow", "sklearn"] = Field(
-        "auto", description="auto: by the name's ending"
+    format: Literal["auto", "csv", "parquet", "json", "arrow", "idx", "images", "sklearn"] = Field(
+        "auto", description="auto: by the name's ending; a folder of images is told: images"
     )
     missing: Names = Field(("",), description="texts that mean a missing value, compared after stripping")
     header: bool = Field(True, description="whether the first line of a text file names the columns")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from distml.config.source import SourceConfig
-from distml.data import arrow, parquet, sql
+from distml.data import arrow, idx, image_folder, parquet, sql
 from distml.data.files import Fragment, find_files
 from distml.data.jsons import read_json
 from distml.data.log import ReadLog
@@ -27,7 +27,14 @@ _ENDINGS = {
     "json": (".jsonl", ".ndjson", ".json"),
     "arrow": (".arrow", ".feather", ".ipc", ".arrows"),
 }
-_READERS = {"csv": read_text, "parquet": parquet.read_runs, "json": read_json, "arrow": arrow.read_arrow}
+_READERS = {
+    "csv": read_text,
+    "parquet": parquet.read_runs,
+    "json": read_json,
+    "arrow": arrow.read_arrow,
+    "idx": idx.read_idx,
+    "images": image_folder.read_images,
+}
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
@@ -49,6 +56,8 @@ def list_fragments(source: SourceConfig) -> list[Fragment]:
     if source.uri.startswith("sql:"):
         return sql.list_parts(source)
     filesystem, files = find_files(source.uri)
+    if source.format == "images":
+        return image_folder.list_parts(files, source, _read_whole)
     fragments: list[Fragment] = []
     for path, size in files:
         fragments += _fragments_of(filesystem, path, size, source)
@@ -61,7 +70,17 @@ def _fragments_of(filesystem: Any, path: str, size: int, source: SourceConfig) -
     whole = Fragment(index=0, path=path, format=_format_of(path, source), size=size)
     if whole.format == "parquet":
         return list(parquet.list_runs(whole, filesystem))
+    if whole.format == "idx":
+        return idx.list_runs(whole, filesystem, source)
     return arrow.list_runs(whole, filesystem) if whole.format == "arrow" else [whole]
+
+
+def _read_whole(source: SourceConfig) -> Any:
+    """A small table, such as one of labels."""
+    import pyarrow as pa
+
+    blocks = [block for fragment in list_fragments(source) for block in read_fragment(fragment, source)]
+    return pa.concat_tables(blocks)
 
 
 def read_fragment(fragment: Fragment, source: SourceConfig, log: ReadLog | None = None) -> Iterator[Any]:
@@ -109,16 +128,19 @@ def fingerprint(source: SourceConfig) -> list[Any]:
         return [*described, *sql.content_of(source)]
     import pyarrow.fs
 
-    filesystem, files = find_files(source.uri)
-    for info in filesystem.get_file_info([path for path, _ in files]):
-        assert info.type == pyarrow.fs.FileType.File
-        described.append([info.path, info.size, info.mtime_ns])
+    for uri in (source.uri, *([source.labels] if source.labels else [])):
+        filesystem, files = find_files(uri)
+        for info in filesystem.get_file_info([path for path, _ in files]):
+            assert info.type == pyarrow.fs.FileType.File
+            described.append([info.path, info.size, info.mtime_ns])
     return described
 
 
 def _format_of(path: str, source: SourceConfig) -> str:
     if source.format != "auto":
         return source.format
+    if idx.is_idx(path):
+        return "idx"
     name = path.lower()
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
@@ -129,7 +151,7 @@ def _format_of(path: str, source: SourceConfig) -> str:
         "a table's format shows in its name or is given",
         received=path,
         where="data.source",
-        remedy="set data.source.format: csv, parquet, json or arrow",
+        remedy="set data.source.format: " + ("images" if image_folder.is_image(path) else ", ".join(_READERS)),
     )
 
 
