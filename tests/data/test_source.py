@@ -274,10 +274,8 @@ def test_an_unknown_format_is_refused_unless_it_is_given(tmp_path):
     path.write_text("a\n1\n")
     with pytest.raises(DataError, match="shows in its name or is given") as caught:
         names(path)
-    assert (caught.value.received, caught.value.remedy) == (
-        str(path),
-        "set data.source.format: csv, parquet, json or arrow",
-    )
+    assert caught.value.received == str(path)
+    assert caught.value.remedy.startswith("set data.source.format: csv, ")
     assert read(SourceConfig(uri=str(path), format="csv")).to_pydict() == {"a": ["1"]}
 
 

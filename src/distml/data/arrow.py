@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,7 +38,7 @@ def list_runs(whole: Fragment, filesystem: Any) -> list[Fragment]:
             whole, row_groups=tuple(range(a, b)), first_row=sum(counts[:a]), num_rows=sum(counts[a:b]),
             size=whole.size // num_runs,
         )
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True)
+        for a, b in itertools.pairwise(bounds)
     ]  # fmt: skip
 
 

@@ -30,8 +30,8 @@ class Records:
     """The whole records of a block that begins with one.
 
     `starts` and `ends` int64 [n] are their first bytes and those after their line breaks, `lines` int64 [n] counts the
-    line breaks of the block before each, `kinds` says ROW, BLANK (white space alone) or COMMENT. `open_quote` is where a value begins
-    that the block doesn't end.
+    line breaks of the block before each, `kinds` says ROW, BLANK (white space alone) or COMMENT. `open_quote` is where
+    a value begins that the block doesn't end.
     """
 
     starts: np.ndarray

@@ -38,6 +38,7 @@ class Fragment:
     end: int | None = None  # to here; None: to the end
     first_line: int = 1  # of the file, where the bytes begin
     partition: tuple[PartitionValue, ...] = ()  # what its folders' names say
+    layout: Any = None  # pyarrow.Schema of the table, where the file's own is another
 
 
 def find_files(uri: str) -> tuple[Any, list[tuple[str, int]]]:

@@ -17,7 +17,7 @@ from distml.config.source import SourceConfig
 from distml.data.breaks import BLANK, ROW, Signs
 from distml.data.files import Fragment
 from distml.data.json_array import LinesOfArray, is_array
-from distml.data.lines import Block, open_text, read_blocks
+from distml.data.lines import BLOCK_BYTES, Block, open_text, read_blocks
 from distml.data.log import Line, ReadLog, shortened
 from distml.data.text import BLANKS
 from distml.data.undecodable import mended
@@ -38,10 +38,10 @@ def read_json(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterato
 
 
 def head_names(fragment: Fragment, source: SourceConfig) -> tuple[str, ...]:
-    return tuple(read_schema(fragment, source).names)
+    return tuple(read_json_schema(fragment, source).names)
 
 
-def read_schema(fragment: Fragment, source: SourceConfig) -> Any:
+def read_json_schema(fragment: Fragment, source: SourceConfig) -> Any:
     """The pyarrow schema of a file's first rows; whole numbers are numbers, unless they are too large for that."""
     import pyarrow as pa
 
@@ -54,11 +54,10 @@ def read_schema(fragment: Fragment, source: SourceConfig) -> Any:
     return pa.schema([])
 
 
-def read_objects(fragment: Fragment, source: SourceConfig, block_bytes: int | None = None) -> Iterator[Block]:
+def read_objects(fragment: Fragment, source: SourceConfig, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Blocks of one object a line."""
     wrap = LinesOfArray if _is_array(fragment, source) else None
-    sizes = {} if block_bytes is None else {"block_bytes": block_bytes}
-    return read_blocks(fragment, source, signs=LINES, wrap=wrap, **sizes)
+    return read_blocks(fragment, source, block_bytes, signs=LINES, wrap=wrap)
 
 
 def is_lines(fragment: Fragment, source: SourceConfig) -> bool:
@@ -167,10 +166,10 @@ class _Reader:
                 RULE,
                 received=f"{shortened(text)!r} ({next(iter(bad.values()))})",
                 where=f"{self.fragment.path}, {unit} {line}",
-                remedy="write one object a line, or one array of objects; or set data.source.ragged: drop or quarantine",
+                remedy="write one object a line, or one array of objects; or set data.source.ragged: drop",
             )
-        path = self.fragment.path
-        self.log.note(RULE, self.source.ragged, path, len(bad), examples)
+        path, action = self.fragment.path, self.source.ragged
+        self.log.note(RULE, action, path, len(bad), examples)
         if self.source.ragged == "quarantine":
             texts = {i: block.content(i).decode("utf-8", "replace") for i in bad}
             self.log.aside += [Line(path, int(block.lines[i]), texts[i], f"{RULE}: {bad[i]}") for i in bad]

@@ -1,36 +1,96 @@
-"""The columns that the files of one table share, read from footers and headers before any row is."""
+"""The columns that the files of one table share, told from footers and headers before any row is read.
+
+What differs between files is found and counted, and refused or aligned as the source says. Aligned, a table has the
+columns that at least half of its files have; where a file lacks one its values are missing there.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
+from distml.clean import MAX_EXAMPLES, Finding
+from distml.clean.findings import Taken
 from distml.config.source import SourceConfig
 from distml.data.files import Fragment
-from distml.data.source import open_filesystem, read_fragment, read_head
-from distml.data.text import read_names
-from distml.errors import DataError
+from distml.errors import DataError, did_you_mean
 
-_NUM_THREADS = 16  # what is waited for is mostly an object store
+ABSENT = "every file has the table's columns"
+EXTRA = "no file has columns that most don't"
+RETYPED = "all files write a column as one type"
+REORDERED = "all files have their columns in one order"
 
 
-def read_layout(fragments: Sequence[Fragment], source: SourceConfig) -> Any:
-    """The pyarrow schema of a table: the first file's columns, each of a type that holds every file's values.
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A table's columns as a pyarrow schema, the fragments that deliver them, and what differs between files.
 
-    Raises `DataError` naming file and column where a file has one twice, one more or fewer than the first file, or
-    one of a type that doesn't go with the other files'.
+    Findings count files; their examples are (line, path).
     """
-    listed = fragments[:1] if fragments[0].format == "sql" else fragments  # a query's parts are of the same columns
-    files = list({fragment.path: fragment for fragment in reversed(listed)}.values())[::-1]
-    with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        schemas = list(pool.map(partial(_schema_of, source=source), files))
-    layout = schemas[0]
-    for file, schema in zip(files, schemas, strict=True):
-        _check_names(schema.names, layout.names, file.path, files[0].path)
-        layout = _widened(layout, schema, file.path)
-    return layout
+
+    schema: Any
+    fragments: list[Fragment]
+    findings: tuple[Finding, ...] = ()
+
+
+def lay_out(fragments: Sequence[Fragment], schemas: dict[str, Any], source: SourceConfig) -> Layout:
+    """The layout of files of some pyarrow schemas, by path; a file without columns has no rows and is passed over.
+
+    Raises `DataError` naming file and column where a file has one twice, and where the source says `fail`, one more
+    or fewer than the first file, or one of a type that doesn't go with the other files'.
+    """
+    import pyarrow as pa
+
+    for path, schema in schemas.items():
+        _check_unique(schema.names, path)
+    known = {path: plain(schema) for path, schema in schemas.items() if schema.names}
+    if not known:
+        return Layout(schema=pa.schema([]), fragments=list(fragments))
+    _check_renamed(known, source)
+    if source.schema_changes == "fail":
+        _check_same(known)
+    names = _names(known)
+    layout = pa.schema([_field(name, known, source) for name in names])
+    changed = {path for path, schema in known.items() if not schema.equals(layout)}
+    aligned = [
+        replace(part, layout=layout) if source.schema_changes == "align" and part.path in changed else part
+        for part in fragments
+    ]
+    return Layout(schema=layout, fragments=aligned, findings=tuple(_findings(known, layout, source)))
+
+
+def renamed(table: Any, source: SourceConfig) -> Any:
+    """A pyarrow table or schema with the names that the source gives its columns."""
+    import pyarrow as pa
+
+    if not source.rename or not any(name in source.rename for name in _names_of(table)):
+        return table
+    names = [source.rename.get(name, name) for name in _names_of(table)]
+    if isinstance(table, pa.Schema):
+        return pa.schema([field.with_name(name) for field, name in zip(table, names, strict=True)])
+    return table.rename_columns(names)
+
+
+def aligned(table: Any, layout: Any) -> Any:
+    """A raw pyarrow table with a layout's columns in its order, those that it lacks all missing.
+
+    A value that the layout's type can't hold leaves the column as it is: what is wrong with it is cleaning's to say.
+    """
+    import pyarrow as pa
+
+    columns = []
+    for field in layout:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, field.type))
+            continue
+        column = table.column(field.name)
+        try:
+            columns.append(column.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            columns.append(column)
+    return pa.table(columns, names=layout.names)
 
 
 def in_layout(table: Any, layout: Any) -> Any:
@@ -54,24 +114,25 @@ def in_layout(table: Any, layout: Any) -> Any:
     return pa.Table.from_arrays(columns, schema=layout)
 
 
-def _schema_of(fragment: Fragment, source: SourceConfig) -> Any:
-    """A file's columns as a pyarrow schema; codes are what they stand for, as each file has codes of its own."""
+def plain(schema: Any) -> Any:
+    """A pyarrow schema with what codes stand for in the place of codes, as each file has codes of its own."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    if fragment.format == "parquet":
-        try:
-            with open_filesystem(source).open_input_file(fragment.path) as stream:
-                schema = pq.read_schema(stream)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError("a Parquet file is whole", received=str(error), where=fragment.path) from error
-    elif fragment.format == "sql":
-        schema = read_head(source, 10_000).schema
-    elif fragment.format == "csv":
-        schema = pa.schema([(name, pa.string()) for name in read_names(fragment, source)])
-    else:
-        schema = next(iter(read_fragment(fragment, source))).schema
-    return pa.schema([field.with_type(_plain(field.type)) for field in schema])
+    return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+
+
+def alike(name: str, others: Sequence[str]) -> str | None:
+    """Another name that may mean the same: written in another case or with other signs, or nearly so.
+
+    >>> alike("Fare Amount", ["fare_amount", "tip"]), alike("tip", ["fare"])
+    ('fare_amount', None)
+    """
+    bare = {re.sub(r"[\W_]+", "", other).lower(): other for other in reversed(others)}
+    return bare.get(re.sub(r"[\W_]+", "", name).lower()) or did_you_mean(name, list(others))
+
+
+def _names_of(table: Any) -> list[str]:
+    return list(table.names if hasattr(table, "names") else table.column_names)
 
 
 def _plain(kind: Any) -> Any:
@@ -82,35 +143,128 @@ def _plain(kind: Any) -> Any:
     return pa.string() if pa.types.is_string_view(kind) else kind
 
 
-def _check_names(names: Sequence[str], first: Sequence[str], path: str, first_path: str) -> None:
+# What is refused
+
+
+def _check_unique(names: Sequence[str], path: str) -> None:
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise DataError("a table's column names differ", received=f"{repeated[0]} more than once", where=path)
-    for there, here, owner, where in ((first, names, first_path, path), (names, first, path, first_path)):
-        for name in there:
-            if name not in here:
-                raise DataError(
-                    "the files of a table have the same columns",
-                    received=f"no column {name}, which {owner} has",
-                    where=where,
-                    remedy="add it, or give tables of different columns one by one",
-                )
 
 
-def _widened(layout: Any, schema: Any, path: str) -> Any:
-    """The layout with types that hold a file's values too."""
+def _check_renamed(known: dict[str, Any], source: SourceConfig) -> None:
+    """A name to be changed was in some file: after renaming, its new name is."""
+    names = sorted({name for schema in known.values() for name in schema.names})
+    for old, new in source.rename.items():
+        if new not in names:
+            near = alike(old, names)
+            raise DataError(
+                "data.source.rename names a column of some file", received=old, where=source.uri,
+                remedy=f"did you mean {near!r}?" if near else f"their columns: {', '.join(names[:40])}",
+            )  # fmt: skip
+
+
+def _check_same(known: dict[str, Any]) -> None:
+    (first_path, first), *others = ((path, schema.names) for path, schema in known.items())
+    for path, names in others:
+        for there, here, owner, where in ((first, names, first_path, path), (names, first, path, first_path)):
+            for name in there:
+                if name not in here:
+                    near = alike(name, [other for other in here if other not in there])
+                    meant = f"where {near!r} is meant, set data.source.rename: {{{near}: {name}}}; " if near else ""
+                    raise DataError(
+                        "the files of a table have the same columns",
+                        received=f"no column {name}, which {owner} has",
+                        where=where,
+                        remedy=f"{meant}set data.source.schema_changes: align, add the column, or give tables of "
+                        "different columns one by one",
+                    )
+
+
+# What is aligned
+
+
+def _names(known: dict[str, Any]) -> list[str]:
+    """The columns of at least half of the files, those of the first file first."""
+    counts: dict[str, int] = {}
+    for schema in known.values():
+        for name in schema.names:
+            counts[name] = counts.get(name, 0) + 1
+    return [name for name, count in counts.items() if 2 * count >= len(known)]
+
+
+def _field(name: str, known: dict[str, Any], source: SourceConfig) -> Any:
+    """A column's field, of a type that holds the values of all files."""
     import pyarrow as pa
 
-    fields = []
-    for field in layout:
+    found = None
+    for path, schema in known.items():
+        if name not in schema.names:
+            continue
+        field = pa.field(name, schema.field(name).type)
+        if found is None or field.type == found.type:
+            found = field
+            continue
         try:
-            pair = [pa.schema([field]), pa.schema([schema.field(field.name)])]
-            fields += list(pa.unify_schemas(pair, promote_options="permissive"))
+            (found,) = pa.unify_schemas([pa.schema([found]), pa.schema([field])], promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            raise DataError(
-                "the files of a table write a column's values alike",
-                received=f"{schema.field(field.name).type}, in files before it {field.type}",
-                where=f"{path}, column {field.name}",
-                remedy="write the column as one type in all files",
-            ) from None
-    return pa.schema(fields)
+            if source.schema_changes == "fail" or not (_is_scalar(found.type) and _is_scalar(field.type)):
+                raise DataError(
+                    "the files of a table write a column's values alike",
+                    received=f"{field.type}, in files before it {found.type}",
+                    where=f"{path}, column {name}",
+                    remedy="write the column as one type in all files, or set data.source.schema_changes: align, "
+                    "which reads it as texts where there is one",
+                ) from None
+            found = pa.field(name, pa.string())
+    return found
+
+
+def _is_scalar(kind: Any) -> bool:
+    """Whether values of a type can be written as texts."""
+    import pyarrow as pa
+
+    t = pa.types
+    checks = (t.is_boolean, t.is_integer, t.is_floating, t.is_decimal, t.is_temporal, t.is_string, t.is_large_string)
+    return any(check(kind) for check in checks)
+
+
+# What is told
+
+
+def _findings(known: dict[str, Any], layout: Any, source: SourceConfig) -> list[Finding]:
+    found: list[Finding] = []
+    for field in layout:
+        lacking = [path for path, schema in known.items() if field.name not in schema.names]
+        if lacking:
+            extra = [name for name in known[lacking[0]].names if name not in layout.names]
+            found.append(_finding(ABSENT, field.name, lacking, "null", _remedy(field.name, extra)))
+        other = [p for p, s in known.items() if field.name in s.names and s.field(field.name).type != field.type]
+        if other:
+            was = known[other[0]].field(field.name).type
+            found.append(_finding(RETYPED, field.name, other, "replace", f"read as {field.type}, not {was}"))
+    extra = dict.fromkeys(name for schema in known.values() for name in schema.names if name not in layout.names)
+    for name in extra:
+        having = [path for path, schema in known.items() if name in schema.names]
+        lacked = [other for other in layout.names if other not in known[having[0]].names]
+        found.append(_finding(EXTRA, name, having, "ignore", _remedy(alike(name, lacked), [name])))
+    order = layout.names
+    mixed = [path for path, schema in known.items() if not _is_ordered(schema.names, order)]
+    return [*found, *([_finding(REORDERED, None, mixed, "keep", None)] if mixed else [])]
+
+
+def _is_ordered(names: Sequence[str], order: Sequence[str]) -> bool:
+    places = [order.index(name) for name in names if name in order]
+    return places == sorted(places)
+
+
+def _remedy(wanted: str | None, candidates: Sequence[str]) -> str | None:
+    near = None if wanted is None else alike(wanted, candidates)
+    return None if near is None else f"where they are the same, set data.source.rename: {{{near}: {wanted}}}"
+
+
+def _finding(rule: str, column: str | None, paths: Sequence[str], action: Taken, remedy: str | None) -> Finding:
+    examples = tuple((1, path) for path in paths[:MAX_EXAMPLES])
+    return Finding(
+        rule=rule, column=column, count=len(paths), action=action, examples=examples, remedy=remedy, file=paths[0]
+    )

@@ -7,18 +7,20 @@ Nothing here knows of Ray; `on_ray` and the local engine call the same functions
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from distml.config.source import SourceConfig
 from distml.data import arrow, idx, image_folder, parquet, sql
 from distml.data.files import Fragment, find_files
-from distml.data.jsons import read_json
+from distml.data.jsons import read_json, read_json_schema
+from distml.data.layout import Layout, aligned, lay_out, renamed
 from distml.data.log import ReadLog
-from distml.data.partitions import with_partition, with_partitions
+from distml.data.partitions import partition_fields, with_partition, with_partitions
 from distml.data.ranges import COMPRESSED, with_ranges
-from distml.data.text import read_text
+from distml.data.text import read_text, read_text_schema
 from distml.errors import DataError
 
 _ENDINGS = {
@@ -35,14 +37,48 @@ _READERS = {
     "idx": idx.read_idx,
     "images": image_folder.read_images,
 }
+_SCHEMAS = {
+    "csv": read_text_schema, "parquet": parquet.read_schema, "json": read_json_schema, "arrow": arrow.read_schema
+}  # fmt: skip
+_NUM_THREADS = 16  # what is waited for is mostly an object store
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
 def list_fragments(source: SourceConfig) -> list[Fragment]:
-    """The fragments of a source, in an order that depends on names alone.
+    """The fragments of a source, in an order that depends on names alone; all deliver the same columns, if so told.
 
     Raises `DataError` when nothing is there or the format isn't known.
     """
+    fragments = _listed(source)
+    return read_layout(fragments, source).fragments if source.schema_changes == "align" else fragments
+
+
+def read_layout(fragments: Sequence[Fragment], source: SourceConfig) -> Layout:
+    """The columns that the files of a table share, and what differs between them.
+
+    Raises `DataError` naming file and column for what the source doesn't allow to differ.
+    """
+    listed = fragments[:1] if fragments[0].format == "sql" else fragments  # a query's parts are of the same columns
+    files = list({fragment.path: fragment for fragment in reversed(listed)}.values())[::-1]
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        schemas = list(pool.map(lambda file: renamed(_schema_of(file, source), source), files))
+    paths = [file.path for file in files]
+    return lay_out(fragments, dict(zip(paths, schemas, strict=True)), source)
+
+
+def _schema_of(fragment: Fragment, source: SourceConfig) -> Any:
+    """A file's columns as a pyarrow schema, without its rows where its format lets them be told so."""
+    import pyarrow as pa
+
+    if fragment.format == "sql":
+        return sql.read_head(source, 10_000).schema
+    reader = _SCHEMAS.get(fragment.format)
+    if reader is None:
+        return next(iter(read_fragment(fragment, source))).schema
+    return pa.schema([*reader(fragment, source), *partition_fields(fragment)])
+
+
+def _listed(source: SourceConfig) -> list[Fragment]:
     if source.uri.startswith("sklearn:"):
         name = source.uri.removeprefix("sklearn:")
         if name not in _BUNDLED:
@@ -95,7 +131,8 @@ def read_fragment(fragment: Fragment, source: SourceConfig, log: ReadLog | None 
     else:
         reader = _READERS[fragment.format]
         for table in reader(fragment, source, ReadLog() if log is None else log):
-            yield with_partition(table, fragment)
+            table = renamed(with_partition(table, fragment), source)
+            yield table if fragment.layout is None else aligned(table, fragment.layout)
 
 
 def read_head(source: SourceConfig, num_rows: int) -> Any:

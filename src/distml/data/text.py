@@ -58,6 +58,13 @@ def read_names(fragment: Fragment, source: SourceConfig) -> list[str]:
     return []
 
 
+def read_text_schema(fragment: Fragment, source: SourceConfig) -> Any:
+    """A text fragment's columns as a pyarrow schema: texts."""
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.string()) for name in read_names(fragment, source)])
+
+
 def _without_marked(block: Block, path: str, log: ReadLog) -> Block:
     """The block's rows; comments and blank lines are counted."""
     kinds = block.records.kinds
@@ -93,7 +100,7 @@ def _parted(line: str, fragment: Fragment, source: SourceConfig) -> list[str]:
     quoting = {"quotechar": source.quote} if source.quote else {"quoting": csv.QUOTE_NONE}
     reader = csv.reader(
         io.StringIO(line, newline=""), delimiter=delimiter_of(fragment, source), escapechar=source.escape or None,
-        **quoting,  # type: ignore[arg-type]
+        **quoting,
     )  # fmt: skip
     return [name.strip() for name in next(reader)]
 

@@ -13,8 +13,7 @@ from distml.config import SourceConfig, parse_config
 from distml.config.source import written_like
 from distml.data.engine import Engine
 from distml.data.files import Fragment
-from distml.data.layout import read_layout
-from distml.data.source import list_fragments
+from distml.data.source import list_fragments, read_layout
 from distml.data.text import read_names
 from distml.derive import reload_functions
 from distml.errors import ConfigError, DataError, did_you_mean
@@ -44,7 +43,7 @@ def plan_scoring(version: Version, storage: Storage, source: SourceConfig, out: 
     schema = Schema.from_dict(manifest["schema"])
     reload_functions(schema)
     source = without_target(source, fragments[0], schema.target.name)
-    layout = read_layout(fragments, source)
+    layout = read_layout(fragments, source).schema
     where = fragments[0].path if len(fragments) == 1 else source.uri
     _check_columns(layout, schema, where)
     scored = pa.schema([*layout, *prediction_fields(manifest["signature"]["outputs"]["labels"])])
