@@ -16,7 +16,7 @@ class FeatureBatch:
 
     numeric: float32 [n, f], NaN where a recipe keeps missing values; categorical: int64 [n, c], 0 missing, 1 unknown,
     then the vocabulary; tensors: named arrays [n, ...]; target: int64 [n] class codes or float32 [n];
-    weight: float32 [n]; rows: uint64 [n], the row hashes.
+    weight: float32 [n]; rows: uint64 [n], the row hashes; fold: int8 [n], where rows are dealt to folds.
     """
 
     numeric: np.ndarray
@@ -25,6 +25,7 @@ class FeatureBatch:
     target: np.ndarray | None = None
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
+    fold: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: len(array) for name, array in self.arrays().items()}
@@ -35,7 +36,7 @@ class FeatureBatch:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by name, tensors as `tensor.NAME`, absent ones left out."""
-        named = {name: getattr(self, name) for name in ("numeric", "categorical", "target", "weight", "rows")}
+        named = {name: getattr(self, name) for name in ("numeric", "categorical", "target", "weight", "rows", "fold")}
         named |= {f"tensor.{name}": array for name, array in self.tensors.items()}
         return {name: array for name, array in named.items() if array is not None}
 

@@ -17,7 +17,7 @@ from distml.config.image import ImageConfig
 from distml.errors import DataError, did_you_mean
 from distml.images import Shape, common_shape, is_encoded, is_tensor, tensor_type
 
-Role = Literal["feature", "target", "id", "time", "weight", "excluded"]
+Role = Literal["feature", "target", "id", "time", "weight", "split", "excluded"]
 Dtype = Literal["integer", "number", "string", "boolean", "datetime", "image"]
 
 
@@ -151,7 +151,7 @@ def _check_names(names: Sequence[str], config: DataConfig) -> None:
     roles = config.roles
     wanted: dict[str, Iterable[str | None]] = {
         "data.target": [config.target],
-        "data.roles": [*roles.id, roles.time, *roles.group, roles.weight],
+        "data.roles": [*roles.id, roles.time, *roles.group, roles.weight, roles.split],
         "data.exclude": config.exclude,
         "data.kinds": config.kinds,
         "data.private": config.private,
@@ -273,6 +273,8 @@ def _with_role(column: Column, config: DataConfig) -> Column:
         role = "time"
     elif column.name == roles.weight:
         role = "weight"
+    elif column.name == roles.split:
+        role = "split"
     if column.dtype == "image" and role != "excluded" and (role != "feature" or column.name in roles.group):
         raise DataError(
             "a column of images is a feature",
@@ -281,7 +283,7 @@ def _with_role(column: Column, config: DataConfig) -> Column:
             remedy="name another column",
         )
     kind: Kind = column.kind
-    if role == "id":
+    if role in ("id", "split"):
         kind = "categorical"
     elif role == "weight":
         kind = "numeric"
@@ -301,3 +303,13 @@ def _task_of(target: Column, head: Any, config: DataConfig) -> str:
         distinct = pc.count_distinct(head.column(target.name), mode="only_valid").as_py()
         return "classification" if distinct <= 20 else "regression"
     return "regression"
+
+
+def with_plain_texts(table: Any) -> Any:
+    """A pyarrow table whose columns of codes are what the codes stand for."""
+    import pyarrow as pa
+
+    for i, column in enumerate(table.schema):
+        if pa.types.is_dictionary(column.type):
+            table = table.set_column(i, column.name, table.column(i).cast(column.type.value_type))
+    return table

@@ -66,20 +66,6 @@ class TargetCounts:
         return TargetCounts(self.num_folds, _added(self.cells, other.cells) if known else None)
 
     def without(self, copies: TargetCounts) -> TargetCounts:
-        """The counts without rows that stand among them twice."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        if self.cells is None or copies.cells is None:
-            return self
-        taken = copies.cells
-        for name in ("count", "total"):
-            place = taken.column_names.index(name)
-            taken = taken.set_column(place, name, pc.negate(taken.column(name)))
-        rest = _added(self.cells, taken)
-        return TargetCounts(self.num_folds, rest.filter(pc.greater(rest.column("count"), pa.scalar(0))))
-
-    def without(self, copies: TargetCounts) -> TargetCounts:
         """The counts without rows that stand in them twice."""
         if self.cells is None or copies.cells is None:
             return TargetCounts(self.num_folds, None)

@@ -55,7 +55,7 @@ def test_an_unknown_key_of_the_source_is_found_once_for_both_tables():
 
 def test_the_known_keys_are_listed_where_none_is_near():
     error = refused(MINIMAL + "split: {zzzz: 1}\n")
-    assert error.remedy == "known keys: kind, validation, test"
+    assert error.remedy == "known keys: kind, column, values, validation, test, folds, inherit"
 
 
 @pytest.mark.parametrize("column", ["min", "allowed", "on_violation"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from distml.data import Engine
@@ -47,6 +48,26 @@ class Tally:
 
 def refuse_to_build() -> Callable[[int], int]:
     raise DataError("a model can be loaded", where="build")
+
+
+def blocks_of(item: int) -> Iterator[pa.Table]:
+    """As many blocks as the item says, block i of i + 1 rows; none of a negative item, which is an error."""
+    if item < 0:
+        raise DataError("an item is a count", received=item, where="blocks")
+    for i in range(item):
+        yield pa.table({"x": np.arange(i + 1)})
+
+
+def make_doubled(item: int, number: int, block: pa.Table) -> tuple[tuple[int, int], pa.Table]:
+    if item == 7 and number == 2:
+        raise DataError("the third block is one of another item", received=number, where="make")
+    return (item, number), pa.table({"x": np.asarray(block.column("x")) * 2, "item": [item] * block.num_rows})
+
+
+def total(table: pa.Table, factor: int) -> tuple[int, int]:
+    if factor == 99:
+        raise DataError("a factor is not 99", received=factor)
+    return int(np.asarray(table.column("x")).sum()) * factor, table.num_rows
 
 
 class EngineContract:
@@ -142,3 +163,44 @@ class EngineContract:
         results.close()
         assert list(results) == []
         assert engine.map(double, [1]) == [2]
+
+    # shelve
+
+    def test_shelved_tables_are_in_the_order_of_items_and_blocks(self, engine):
+        shelf = engine.shelve(blocks_of, make_doubled, [2, 0, 3])
+        assert shelf.notes == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
+        assert shelf.map(total, [1, 1, 1, 1, 10]) == [(0, 1), (2, 2), (0, 1), (2, 2), (60, 3)]
+        assert shelf.map(total, [1, 1, 1, 1, 1]) == [(0, 1), (2, 2), (0, 1), (2, 2), (6, 3)]
+        shelf.close()
+
+    def test_tables_without_an_argument_are_left_on_the_shelf(self, engine):
+        shelf = engine.shelve(blocks_of, make_doubled, [3])
+        assert shelf.map(total, [None, 5, None]) == [(10, 2)]
+        assert shelf.map(total, [None, None, None]) == []
+        shelf.close()
+
+    def test_a_shelf_may_be_empty(self, engine):
+        for items in ([], [0]):
+            shelf = engine.shelve(blocks_of, make_doubled, items)
+            assert shelf.notes == []
+            assert shelf.map(total, []) == []
+            shelf.close()
+
+    def test_many_blocks_are_all_kept(self, engine):
+        shelf = engine.shelve(blocks_of, make_doubled, [40, 40, 40])
+        sums = shelf.map(total, [1] * 120)
+        assert sums == [(i * (i + 1), i + 1) for _ in range(3) for i in range(40)]
+        shelf.close()
+
+    @pytest.mark.parametrize(("items", "where"), [([2, -1, 3, -2], "blocks"), ([3, 7, -1], "make")])
+    def test_an_error_in_making_tables_is_the_first_items(self, engine, items, where):
+        with pytest.raises(DataError) as caught:
+            engine.shelve(blocks_of, make_doubled, items)
+        assert (caught.value.where, caught.value.received) == (where, "-1" if where == "blocks" else "2")
+
+    def test_an_error_over_a_shelved_table_is_raised_as_it_is(self, engine):
+        shelf = engine.shelve(blocks_of, make_doubled, [3])
+        with pytest.raises(DataError, match="a factor is not 99"):
+            shelf.map(total, [1, 99, 1])
+        assert shelf.map(total, [1, 1, 1]) == [(0, 1), (2, 2), (6, 3)]
+        shelf.close()

@@ -24,7 +24,7 @@ from distml.derive import derive
 from distml.errors import DataError
 from distml.schema import Column, Role, Schema
 
-ALL_ROLES: tuple[Role, ...] = ("feature", "target", "id", "time", "weight")
+ALL_ROLES: tuple[Role, ...] = ("feature", "target", "id", "time", "weight", "split")
 
 
 @dataclass(frozen=True)

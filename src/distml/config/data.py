@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distml.config.base import Kind, Names, Scalar, Section, one_or_many
+from distml.config.base import Kind, Names, ResourcesConfig, Scalar, Section, one_or_many
 from distml.config.source import SourceConfig, written_like
 
 
@@ -36,6 +36,9 @@ class DataConfig(Section):
     roles: RolesConfig = RolesConfig()
     kinds: dict[str, Kind] = Field({}, description="kinds of columns, where they are not to be inferred")
     exclude: Names = Field((), description="columns left out")
+    resources: ResourcesConfig = Field(
+        ResourcesConfig(), description="what reading and encoding a piece of the table reserves on the cluster"
+    )
     private: Names = Field(
         (), description="columns never in golden rows, samples, logs or reports; their vocabulary is part of a model"
     )
@@ -44,7 +47,9 @@ class DataConfig(Section):
     def _target_is_not_excluded(self) -> DataConfig:
         roles = (*self.roles.id, self.roles.time, self.roles.weight, self.roles.split, *self.exclude)
         if self.target in roles:
-            raise ValueError(f"the target {self.target!r} can't also be excluded, an id, the time, the weight or the split")
+            raise ValueError(
+                f"the target {self.target!r} can't also be excluded, an id, the time, the weight or the split"
+            )
         return self
 
     @model_validator(mode="after")

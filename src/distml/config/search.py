@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from distml.config.base import Scalar, Section, one_or_many
+from distml.config.base import ResourcesConfig, Scalar, Section, one_or_many
 
 
 class ModelConfig(Section):
@@ -24,13 +24,6 @@ class ModelConfig(Section):
         if not value or len(set(value)) < len(value):
             raise ValueError("name at least one family, each once")
         return value
-
-
-class ResourcesConfig(Section):
-    """What one trial reserves on the cluster."""
-
-    cpu: float = Field(1, gt=0)
-    gpu: float = Field(0, ge=0)
 
 
 class PointConfig(Section):

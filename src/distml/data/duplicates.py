@@ -1,4 +1,4 @@
-"""Rows that stand twice: within the source, within the test table, in both. All from hashes, no row is looked at."""
+"""Rows that stand twice: within the source, within the test table. All from hashes, no row is looked at."""
 
 from __future__ import annotations
 
@@ -6,36 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distml.data.passes import Part
+from distml.data.parts import Part
 
 
 def repeats(parts: Sequence[Part]) -> dict[str, np.ndarray]:
-    """Part key -> positions of rows that stand earlier in the table."""
+    """Part name -> positions of rows that stand earlier, in that part or one before."""
     if not parts:
         return {}
     rows = np.concatenate([part.rows for part in parts])
-    _, first = np.unique(rows, return_index=True)
-    is_repeat = np.ones(len(rows), bool)
-    is_repeat[first] = False
-    return _by_part(parts, is_repeat)
-
-
-def num_copies_in_test(parts: Sequence[Part]) -> int:
-    rows = [part.rows for part in parts if part.table == "test"]
-    return sum(map(len, rows)) - len(np.unique(np.concatenate(rows))) if rows else 0
-
-
-def overlaps(parts: Sequence[Part]) -> dict[str, np.ndarray]:
-    """Part key -> positions of source rows whose features and target equal a test row's."""
-    source = [part for part in parts if part.table == "source"]
-    test = [part.inputs for part in parts if part.table == "test"]
-    if not test or not source:
+    ascending = np.sort(rows)
+    again = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
+    if not len(again):
         return {}
-    shared = np.isin(np.concatenate([part.inputs for part in source]), np.concatenate(test))
-    return _by_part(source, shared)
-
-
-def _by_part(parts: Sequence[Part], mask: np.ndarray) -> dict[str, np.ndarray]:
+    candidates = np.flatnonzero(np.isin(rows, again))
+    _, first = np.unique(rows[candidates], return_index=True)
+    is_repeat = np.zeros(len(rows), bool)
+    is_repeat[np.delete(candidates, first)] = True
     bounds = np.cumsum([part.num_rows for part in parts])[:-1]
-    pieces = np.split(mask, bounds)
-    return {part.key: np.flatnonzero(piece) for part, piece in zip(parts, pieces, strict=True) if piece.any()}
+    pieces = np.split(is_repeat, bounds)
+    return {part.name: np.flatnonzero(piece) for part, piece in zip(parts, pieces, strict=True) if piece.any()}
+
+
+def num_repeats(parts: Sequence[Part], *, dropped_in_parts: bool) -> int:
+    """Rows that stand earlier in a table, those that equal a test row and are left out too counted among them."""
+    if not parts:
+        return 0
+    rows = np.sort(np.concatenate([hashes for part in parts for hashes in (part.rows, part.overlapping)]))
+    within = sum(part.num_repeated for part in parts) if dropped_in_parts else 0
+    return within + int(np.count_nonzero(rows[1:] == rows[:-1]))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic
 
+import numpy as np
 import ray
 
 from distml.code import carried
+from distml.data.engine import Argument, Item, Maker, Note, Reader, Result, Shelf
 from distml.errors import DistmlError
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 MAX_ATTEMPTS = 4
 
 
@@ -39,20 +39,12 @@ class RayEngine:
         shared = ray.put((partial(_attempt, carried(function)), list(items)))
 
         def apply(row: dict[str, Any]) -> dict[str, Any]:
-            try:
-                attempt, all_items = ray.get(shared)
-            except ray.exceptions.RaySystemError as error:
-                # Left as it is, Ray would run the task again for ever.
-                raise ImportError(f"install on every node what this one can't load: {error}") from None
+            attempt, all_items = _loaded(shared)
             return {"index": row["id"], "outcome": ray.cloudpickle.dumps(attempt(all_items[row["id"]]))}
 
         dataset = ray.data.range(len(items), override_num_blocks=len(items)).map(apply, num_cpus=cpu, num_gpus=gpu)
         rows = sorted(dataset.take_all(), key=lambda row: row["index"])
-        outcomes = [ray.cloudpickle.loads(row["outcome"]) for row in rows]
-        for outcome in outcomes:
-            if isinstance(outcome, DistmlError):
-                raise outcome
-        return outcomes
+        return _raised([ray.cloudpickle.loads(row["outcome"]) for row in rows])
 
     def map_with(
         self, build: Callable[[], Callable[[Item], Result]], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
@@ -85,6 +77,141 @@ class RayEngine:
                     raise outcome
                 yield outcome
                 num_told += 1
+
+    def shelve(
+        self, read: Reader[Item], make: Maker[Item, Note], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
+    ) -> Shelf[Note]:
+        """Tables are blocks of a Ray Dataset: in the object store, spilled when it is full, made again when lost."""
+        return RayShelf(read, make, items, cpu=cpu, gpu=gpu)
+
+
+class RayShelf(Generic[Note]):
+    """Implements `Shelf` as a materialised dataset whose rows are an item, a block's number, its note and its table."""
+
+    def __init__(
+        self, read: Reader[Item], make: Maker[Item, Note], items: Sequence[Item], *, cpu: float, gpu: float
+    ) -> None:
+        self.notes: list[Note] = []
+        self._places: list[tuple[int, int]] = []
+        self._dataset: Any = None
+        if not items:
+            return
+        import ray.data
+
+        _quiet()
+        shared = ray.put((read, carried(make), list(items)))
+        indices = ray.data.range(len(items), override_num_blocks=len(items))
+        made = indices.map_batches(
+            partial(_make_all, [shared]), batch_size=None, batch_format="pyarrow", num_cpus=cpu, num_gpus=gpu,
+            zero_copy_batch=True,
+        )  # fmt: skip
+        self._dataset = made.materialize()
+        if not self._dataset.count():
+            return
+        told = sorted(self._dataset.select_columns(["item", "number", "note"]).take_all(), key=_place_of)
+        self.notes = _raised([ray.cloudpickle.loads(row["note"]) for row in told])
+        self._places = [_place_of(row) for row in told]
+
+    def map(
+        self, function: Callable[[Any, Argument], Result], arguments: Sequence[Argument | None], *, cpu: float = 1,
+        gpu: float = 0,
+    ) -> list[Result]:  # fmt: skip
+        assert len(arguments) == len(self.notes), "an argument for each table"
+        given = {
+            place: argument
+            for place, argument in zip(self._places, arguments, strict=True)
+            if argument is not None
+        }  # fmt: skip
+        if not given:
+            return []
+        shared = ray.put((carried(function), given))
+        results = self._dataset.map_batches(
+            partial(_apply_all, [shared]), batch_size=None, batch_format="pyarrow", num_cpus=cpu, num_gpus=gpu,
+            zero_copy_batch=True,
+        )  # fmt: skip
+        return _raised([ray.cloudpickle.loads(row["outcome"]) for row in sorted(results.take_all(), key=_place_of)])
+
+    def close(self) -> None:
+        self._dataset = None  # its blocks go with the last reference
+
+
+def _raised(outcomes: list[Any]) -> list[Any]:
+    """The outcomes, unless one is an error of the data."""
+    for outcome in outcomes:
+        if isinstance(outcome, DistmlError):
+            raise outcome
+    return outcomes
+
+
+def _place_of(row: dict[str, Any]) -> tuple[int, int]:
+    return row["item"], row["number"]
+
+
+def _make_all(shared: list[Any], block: Any) -> Iterator[Any]:
+    """Every block of some items, as rows of the shelf's dataset; an error of the data is an item's last note."""
+    read, make, items = _loaded(shared[0])
+    for item in block.column("id").to_pylist():
+        number = 0
+        try:
+            for raw in read(items[item]):
+                note, table = make(items[item], number, raw)
+                yield _shelf_row(item, number, note, table)
+                number += 1
+        except DistmlError as error:
+            yield _shelf_row(item, number, error, None)
+
+
+def _apply_all(shared: list[Any], block: Any) -> Iterator[Any]:
+    """A function of each of a block's tables that has an argument."""
+    import pyarrow as pa
+
+    function, given = _loaded(shared[0])
+    places = zip(block.column("item").to_pylist(), block.column("number").to_pylist(), strict=True)
+    tables = block.column("table")
+    for i, place in enumerate(places):
+        if place in given:
+            table = pa.ipc.open_stream(tables[i].as_buffer()).read_all()
+            outcome = ray.cloudpickle.dumps(_attempt(lambda argument: function(table, argument), given[place]))  # noqa: B023
+            yield pa.table(
+                {"item": [place[0]], "number": [place[1]], "outcome": pa.array([outcome], pa.large_binary())}
+            )
+
+
+def _loaded(reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RaySystemError as error:
+        # Left as it is, Ray would run the task again for ever.
+        raise ImportError(f"install on every node what this one can't load: {error}") from None
+
+
+def _shelf_row(item: int, number: int, note: Any, table: Any) -> Any:
+    import pyarrow as pa
+
+    content = None
+    if table is not None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        content = sink.getvalue()
+    return pa.table(
+        {
+            "item": pa.array([item], pa.int64()),
+            "number": pa.array([number], pa.int64()),
+            "note": pa.array([ray.cloudpickle.dumps(note)], pa.large_binary()),
+            "table": _one_binary(content),
+        }
+    )
+
+
+def _one_binary(content: Any) -> Any:
+    """A pyarrow array of one buffer, without a copy; of one null for `None`."""
+    import pyarrow as pa
+
+    if content is None:
+        return pa.nulls(1, pa.large_binary())
+    offsets = pa.py_buffer(np.array([0, content.size], np.int64))
+    return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, content])
 
 
 class _Worker:

@@ -1,77 +1,182 @@
-"""Dealing rows to train, validation and test by the hash of their content.
+"""Dealing rows to train, validation and test: cuts of the order that `Dealing` puts them in.
 
-A `SplitPlan` is a few cuts per stratum, found once over all rows and kept as JSON. A row's split follows from its own
-hash and the plan, so it is the same whatever the partitioning, and a later table can be dealt by the same cuts.
+A `SplitPlan` is found once over all rows and kept as JSON. A row's split follows from the row and the plan, so it is
+the same whatever the partitioning, and a later table can be dealt by the same cuts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from distml.config.split import SplitConfig
+from distml.data.dealing import LAST, SPLITS, Dealing, Split, Strata
 from distml.hashing import mix
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+__all__ = ["SPLITS", "Dealing", "Split", "SplitPlan", "foresee", "plan_split"]
+
+UNDECIDED = -1
+_BAND = 6.0  # standard errors about a foreseen cut: less than one row in a thousand million lies wrongly outside
+_CODES = {split: code for code, split in enumerate(SPLITS)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """Cuts of the mixed hash per stratum: below the first test, below the second validation, else train.
+    """Cuts of the rows' keys per stratum: below the first test, below the second validation, else train.
 
-    `cuts[""]` serves strata that planning never saw.
+    `cuts[""]` serves strata that planning never saw. `folds` are the k - 1 cuts per stratum between k folds of all rows
+    that aren't test rows.
     """
 
-    seed: int
+    dealing: Dealing
     cuts: Mapping[str, tuple[int, int]]
+    folds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def assign(self, rows: np.ndarray, strata: np.ndarray) -> np.ndarray:
-        """The split of each row as an index into `SPLITS`, int8 [n]; rows: uint64 [n], strata: texts [n]."""
-        order = _order(rows, self.seed)
-        known, codes = np.unique(strata, return_inverse=True)
-        cuts = np.array([self.cuts.get(str(name), self.cuts[""]) for name in known], np.uint64).reshape(-1, 2)
-        test, validation = cuts[codes, 0], cuts[codes, 1]
-        return np.where(order < test, 2, np.where(order < validation, 1, 0)).astype(np.int8)
+    def deal(self, table: Any, rows: np.ndarray) -> np.ndarray:
+        """The split of each row as an index into `SPLITS`, int8 [n].
+
+        table: cleaned pyarrow table; rows: uint64 [n], its row hashes.
+        """
+        return self.assign(self.dealing.keys(table, rows), self.dealing.strata(table))
+
+    def assign(self, keys: np.ndarray, strata: Strata) -> np.ndarray:
+        """The split of each row as an index into `SPLITS`, int8 [n], from its key and stratum."""
+        cuts = np.array([self.cuts.get(name, self.cuts[""]) for name in strata.labels], np.uint64).reshape(-1, 2)
+        test, validation = cuts[strata.codes, 0], cuts[strata.codes, 1]
+        return np.where(keys < test, 2, np.where(keys < validation, 1, 0)).astype(np.int8)
+
+    def fold(self, table: Any, rows: np.ndarray) -> np.ndarray:
+        """The fold of each row, int8 [n], from 0; by time the earliest rows are fold 0. Test rows are in none: -1."""
+        keys, strata = self.dealing.keys(table, rows), self.dealing.strata(table)
+        folds = np.full(len(keys), UNDECIDED, np.int8)
+        fold_keys = _fold_keys(self.dealing, keys, rows)
+        for code, label in enumerate(strata.labels):
+            cuts = np.array(self.folds.get(label, self.folds[""]), np.uint64)
+            members = strata.codes == code
+            folds[members] = np.searchsorted(cuts, fold_keys[members], side="right")
+        folds[self.assign(keys, strata) == _CODES["test"]] = UNDECIDED
+        return folds
+
+    @property
+    def num_folds(self) -> int:
+        """0 where there are none."""
+        return len(self.folds[""]) + 1 if self.folds else 0
 
     def to_dict(self) -> dict[str, Any]:
-        return {"seed": self.seed, "cuts": {name: list(cut) for name, cut in self.cuts.items()}}
+        return {
+            "dealing": self.dealing.to_dict(),
+            "cuts": {name: list(cut) for name, cut in self.cuts.items()},
+            "folds": {name: list(cuts) for name, cuts in self.folds.items()},
+        }
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> SplitPlan:
-        return cls(seed=value["seed"], cuts={name: tuple(cut) for name, cut in value["cuts"].items()})
+        return cls(
+            dealing=Dealing(**value["dealing"]),
+            cuts={name: tuple(cut) for name, cut in value["cuts"].items()},
+            folds={name: tuple(cuts) for name, cuts in value["folds"].items()},
+        )
 
 
 def plan_split(
-    rows: np.ndarray, strata: np.ndarray, config: SplitConfig, seed: int, *, has_test_table: bool
+    dealing: Dealing, rows: np.ndarray, keys: np.ndarray, strata: Strata, config: SplitConfig, *, has_test_table: bool
 ) -> SplitPlan:
-    """Cuts that give each stratum its exact share of test and validation rows, rounded.
+    """Cuts that give each stratum its share of test and validation rows, exact but for rows of one group or time.
 
-    rows: uint64 [n] distinct hashes; strata: texts [n], all alike for a random split. With a test table of its own
-    the source gives no test rows.
+    rows: uint64 [n], distinct row hashes; keys: uint64 [n]. With a test table of its own the source gives no test rows.
     """
     test_share = 0.0 if has_test_table else config.test
-    order = _order(rows, seed)
-    cuts = {"": _cuts_by_share(test_share, config.validation)}
-    for name in np.unique(strata):
-        members = np.sort(order[strata == name])
-        num_test = round(len(members) * test_share)
-        num_validation = round(len(members) * config.validation)
-        cuts[str(name)] = (_cut(members, num_test), _cut(members, num_test + num_validation))
-    return SplitPlan(seed=seed, cuts=cuts)
+    cuts = {"": _shares(test_share, config.validation)}
+    if dealing.kind == "predefined":
+        plan = SplitPlan(dealing=dealing, cuts={"": (1, 2)})
+    else:
+        for code, label in enumerate(strata.labels):
+            members = np.sort(keys if len(strata.labels) == 1 else keys[strata.codes == code])
+            if len(members):
+                cuts[label] = _cuts(members, test_share, config.validation)
+        plan = SplitPlan(dealing=dealing, cuts=cuts)
+    if config.folds is None:
+        return plan
+    return SplitPlan(dealing=dealing, cuts=plan.cuts, folds=_plan_folds(plan, rows, keys, strata, config.folds))
 
 
-def _order(rows: np.ndarray, seed: int) -> np.ndarray:
-    return mix(rows ^ mix(np.array([seed], np.uint64))[0])
+def foresee(
+    dealing: Dealing, keys: np.ndarray, strata: Strata, config: SplitConfig, *, has_test_table: bool
+) -> np.ndarray:
+    """The splits that rows are sure to get whatever other rows the table has, int8 [n]; `UNDECIDED` for the others.
+
+    Of uniform keys an exact cut lies within some standard errors of its share; so only rows that near to one wait for
+    the plan. A plan that deals a row otherwise than foreseen shows in `SplitPlan.assign`.
+    """
+    if dealing.kind == "predefined":
+        return SplitPlan(dealing=dealing, cuts={"": (1, 2)}).assign(keys, strata)
+    if not dealing.is_uniform or not len(keys):
+        return np.full(len(keys), UNDECIDED, np.int8)
+    shares = (0.0 if has_test_table else config.test, config.validation)
+    bands = np.array([_bands(count, *shares) for count in np.bincount(strata.codes, minlength=len(strata.labels))])
+    low, high = bands[:, :, 0].astype(np.uint64), bands[:, :, 1].astype(np.uint64)
+    foreseen = np.full(len(keys), UNDECIDED, np.int8)
+    codes = strata.codes
+    foreseen[keys >= high[codes, 1]] = _CODES["train"]
+    foreseen[(keys >= high[codes, 0]) & (keys < low[codes, 1])] = _CODES["validation"]
+    foreseen[keys < low[codes, 0]] = _CODES["test"]
+    return foreseen
+
+
+def _bands(count: int, test: float, validation: float) -> list[tuple[float, float]]:
+    """The keys between which the test and the validation cut of at least `count` rows lie."""
+    bands = []
+    for share in (test, test + validation):
+        # A quantile's standard error, and the rounding of the number of rows.
+        width = _BAND * np.sqrt(share * (1 - share) / max(count, 1)) + 2 / max(count, 1) if share else 0.0
+        bands.append((max(share - width, 0.0) * 2.0**64, min((share + width) * 2.0**64, 2.0**64 * (1 - 2**-53))))
+    return bands
+
+
+def _cuts(members: np.ndarray, test: float, validation: float) -> tuple[int, int]:
+    """The test and validation cut of one stratum's sorted keys."""
+    num_test = round(len(members) * test)
+    num_validation = round(len(members) * validation)
+    return _cut(members, num_test), _cut(members, num_test + num_validation)
 
 
 def _cut(members: np.ndarray, count: int) -> int:
-    """The least hash that is not among the first `count`."""
-    return int(members[count]) if count < len(members) else 2**64 - 1
+    """The least key that is not among the first `count`; of equal keys all or none are, whichever is nearer."""
+    if count <= 0:
+        return 0
+    if count >= len(members):
+        return int(LAST)
+    first, after = (
+        np.searchsorted(members, members[count], side="left"),
+        np.searchsorted(members, members[count], "right"),
+    )
+    if first == count or after == len(members) or (first and count - first <= after - count):
+        return int(members[count])
+    return int(members[after])
 
 
-def _cuts_by_share(test: float, validation: float) -> tuple[int, int]:
-    return int(test * 2.0**64), min(int((test + validation) * 2.0**64), 2**64 - 1)
+def _shares(test: float, validation: float) -> tuple[int, int]:
+    return int(test * 2.0**64), min(int((test + validation) * 2.0**64), int(LAST))
+
+
+def _fold_keys(dealing: Dealing, keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The order that folds are cut of: time forwards; else shuffled anew, so that folds don't follow the splits."""
+    if dealing.kind == "time":
+        return LAST - keys
+    return mix(mix(rows if dealing.kind == "predefined" else keys))
+
+
+def _plan_folds(
+    plan: SplitPlan, rows: np.ndarray, keys: np.ndarray, strata: Strata, num_folds: int
+) -> dict[str, tuple[int, ...]]:
+    fitted = plan.assign(keys, strata) != _CODES["test"]
+    fold_keys = _fold_keys(plan.dealing, keys, rows)
+    cuts = {"": tuple(int(2.0**64 * i / num_folds) for i in range(1, num_folds))}
+    for code, label in enumerate(strata.labels):
+        members = np.sort(fold_keys[fitted & (strata.codes == code)])
+        if len(members):
+            cuts[label] = tuple(_cut(members, round(len(members) * i / num_folds)) for i in range(1, num_folds))
+    return cuts

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from distml.config import RunConfig
-from distml.data.split import SplitPlan
+from distml.data import SPLITS, SplitPlan
 from distml.errors import DataError
 from distml.evaluation import Comparison, Evaluation, Verdict, evaluate, judge, slice_metrics
 from distml.evaluation.report import one_row_latency_ms
@@ -176,10 +176,7 @@ def _unseen(storage: Storage, champion: ModelPackage, prepared: Prepared, table:
     if fitted is not None:
         return ~np.isin(rows, fitted)
     plan = SplitPlan.from_dict(lineage["split"])
-    strata = np.full(len(rows), "")
-    if set(plan.cuts) != {""} and isinstance(prepared.schema.target.name, str):
-        strata = table.column(prepared.schema.target.name).cast("string").to_numpy().astype(str)
-    return plan.assign(rows, strata) == 2
+    return plan.deal(table, rows) == SPLITS.index("test")
 
 
 def _fitted_rows(storage: Storage, key: str, prepared: Prepared) -> np.ndarray | None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner
-from distml.data.passes import ROW, from_ipc
+from distml.data.parts import ROW, from_ipc
 from distml.data.split import SPLITS, Split, SplitPlan
 from distml.features import FeaturePipeline
-from distml.schema import Schema
+from distml.schema import Schema, with_plain_texts
 from distml.storage import Storage
 from distml.summary import TableSummary
 from distml.target import Target, target_from_dict, target_to_dict
@@ -59,7 +59,9 @@ class Prepared:
         import pyarrow as pa
 
         folder = f"{self.prefix}/splits/{split}"
-        tables = [from_ipc(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)]
+        tables = [
+            with_plain_texts(from_ipc(self.storage.read_bytes(f"{folder}/{n}"))) for n in self.storage.list(folder)
+        ]
         if not tables:
             kinds = [(column.name, column.arrow_type) for column in self.schema.kept]
             return pa.schema(kinds).empty_table(), np.empty(0, np.uint64)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distml.config import RunConfig, Task, with_absolute_paths
-from distml.data.engine import Engine, LocalEngine
+from distml.data import Engine, LocalEngine
 from distml.lifecycle.augmentation import check_augmentation
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal, Reporter, Silent

@@ -7,11 +7,12 @@ training split's summary, the package keeps one as the drift baseline, replicas 
 from distml.summary.column import MAX_CATEGORIES, ColumnSummary
 from distml.summary.numbers import as_numbers, decile_edges, histogram
 from distml.summary.sketch import DISTINCT_SKETCH
-from distml.summary.table import TableSummary, sample_size_for
+from distml.summary.table import ByTarget, TableSummary, sample_size_for
 
 __all__ = [
     "DISTINCT_SKETCH",
     "MAX_CATEGORIES",
+    "ByTarget",
     "ColumnSummary",
     "TableSummary",
     "as_numbers",

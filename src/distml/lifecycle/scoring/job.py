@@ -11,7 +11,7 @@ from distml.clean import Finding, merge_findings
 from distml.config import SourceConfig
 from distml.data.engine import Engine
 from distml.data.files import Fragment
-from distml.data.passes import placed
+from distml.data.parts import placed
 from distml.errors import DistmlError
 from distml.lifecycle.scoring.destination import QUARANTINE, Destination
 from distml.lifecycle.scoring.parts import join_parts

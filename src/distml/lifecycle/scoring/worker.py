@@ -16,7 +16,7 @@ from distml.config import SourceConfig
 from distml.data.files import Fragment
 from distml.data.layout import in_layout
 from distml.data.log import ReadLog
-from distml.data.passes import placed
+from distml.data.parts import placed
 from distml.data.source import read_fragment
 from distml.errors import DistmlError, StorageError
 from distml.lifecycle.scoring.parts import Format, as_texts, open_part

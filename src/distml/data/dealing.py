@@ -1,0 +1,125 @@
+"""The order that rows are dealt to splits in: a key and a stratum for each row, from its own content.
+
+Whatever the kind of split, a `SplitPlan` is a few cuts of this key. A row's key follows from the row and a few settings
+alone, so a row is dealt alike whatever the partitioning, in this table or a later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from distml.errors import DataError
+from distml.hashing import hash_column, mix
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+DealingKind = Literal["random", "stratified", "group", "time", "predefined"]
+LAST = np.uint64(2**64 - 1)
+_KEY_OF: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strata:
+    """Rows in groups that each get their share of every split: `codes` int32 [n] index `labels`."""
+
+    codes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def concat(cls, parts: Sequence[Strata]) -> Strata:
+        """The strata of several tables' rows, one after another."""
+        labels = sorted({label for part in parts for label in part.labels})
+        code = {label: i for i, label in enumerate(labels)}
+        codes = [np.array([code[label] for label in part.labels], np.int32)[part.codes] for part in parts]
+        return cls(codes=np.concatenate(codes) if codes else np.empty(0, np.int32), labels=tuple(labels))
+
+    def take(self, chosen: np.ndarray) -> Strata:
+        """The strata of some rows, by position."""
+        return Strata(codes=self.codes[chosen], labels=self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dealing:
+    """How rows are put in order: by a hash of the row or of its group, by time backwards, or as a column says."""
+
+    kind: DealingKind
+    seed: int = 0
+    column: str | None = None  # the stratum's, the group's, the time's or the split's own
+    values: Mapping[str, Split] = field(default_factory=dict)  # of a predefined split's column
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether keys are uniform over uint64, so that a cut is known nearly before any row is."""
+        return self.kind in ("random", "stratified")
+
+    def keys(self, table: Any, rows: np.ndarray) -> np.ndarray:
+        """Each row's place in the order, uint64 [n]: test rows come first, then validation, then training rows.
+
+        table: cleaned pyarrow table; rows: uint64 [n], its row hashes. Raises `DataError` for a row that a predefined
+        split says nothing about.
+        """
+        if self.kind in ("random", "stratified"):
+            return self._shuffled(rows)
+        assert self.column is not None
+        column = table.column(self.column)
+        missing = column.is_null().to_numpy()
+        if self.kind == "time":
+            return np.where(missing, LAST, _backwards(column))
+        if self.kind == "group":  # a row without a group is one of its own
+            return self._shuffled(np.where(missing, rows, hash_column(column)))
+        return self._predefined(column, missing)
+
+    def strata(self, table: Any) -> Strata:
+        """The stratum of each row of a cleaned table."""
+        if self.kind != "stratified":
+            return Strata(codes=np.zeros(table.num_rows, np.int32), labels=("",))
+        assert self.column is not None
+        column = table.column(self.column).combine_chunks()
+        coded = column if hasattr(column, "indices") else column.dictionary_encode()
+        codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+        return Strata(codes=codes, labels=tuple(coded.dictionary.to_pylist()))
+
+    def num_unordered(self, table: Any) -> int:
+        """Rows without a group or a time."""
+        return int(table.column(self.column).null_count) if self.kind in ("group", "time") else 0
+
+    def _shuffled(self, hashes: np.ndarray) -> np.ndarray:
+        return mix(hashes ^ mix(np.array([self.seed], np.uint64))[0])
+
+    def _predefined(self, column: Any, missing: np.ndarray) -> np.ndarray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        texts = column.cast(pa.string())
+        place = pc.index_in(texts, value_set=pa.array(list(self.values), pa.string()))
+        unknown = place.is_null().to_numpy()
+        if unknown.any():
+            row = int(np.flatnonzero(unknown)[0])
+            raise DataError(
+                "a predefined split says of every row where it belongs",
+                received=f"{texts[row].as_py()!r} in {int(unknown.sum())} rows of this piece of the table",
+                where=f"column {self.column}",
+                remedy="name its values in split.values, or drop such rows with clean.rules",
+            )
+        keys = np.array([_KEY_OF[split] for split in self.values.values()], np.uint64)
+        return keys[place.to_numpy(zero_copy_only=False)]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "values": dict(self.values)}
+
+
+def _backwards(column: Any) -> np.ndarray:
+    """Times as uint64 [n], the latest least."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(column.type):
+        stamps = pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())
+    else:  # a number, such as a year: to a millionth
+        stamps = pc.cast(pc.multiply(pc.cast(column, pa.float64()), 1e6), pa.int64(), safe=False)
+    ordered = pc.fill_null(stamps, 0).to_numpy().view(np.uint64) ^ np.uint64(2**63)
+    return LAST - ordered

@@ -1,0 +1,211 @@
+"""Pass 1: raw blocks are read, cleaned, named by their hashes, and summarised as far as their split is sure already.
+
+The tables stay on the engine's shelf. The driver finds duplicates and the split's cuts from what is told of them:
+hashes, keys and counts. Rows whose split isn't sure are few, and are told whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
+from distml.config.source import SourceConfig
+from distml.config.split import SplitConfig
+from distml.data.dealing import SPLITS, Dealing, Split
+from distml.data.files import Fragment
+from distml.data.log import ReadLog
+from distml.data.parts import (
+    PLACE,
+    ROW,
+    Hashes,
+    Part,
+    RawBlock,
+    Summaries,
+    TableName,
+    no_hashes,
+    placed,
+    taken,
+    to_ipc,
+)
+from distml.data.source import read_fragment
+from distml.data.split import UNDECIDED, SplitPlan, foresee
+from distml.errors import DistmlError
+from distml.hashing import combine, hash_column
+from distml.storage import Storage
+from distml.summary import TableSummary
+
+_FEW_ROWS = 5_000  # that are told whole whatever share of their block they are
+_MAX_WAITING = 0.25  # the share of a block that is told whole; of more there is a pass over the tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summarise:
+    """Summaries of rows by split, that of training rows with a sample and distinct values."""
+
+    empty: TableSummary
+
+    def __call__(self, table: Any, rows: np.ndarray, splits: np.ndarray, hashes: Hashes | None = None) -> Summaries:
+        """table: cleaned pyarrow table; rows: uint64 [n]; splits: int8 [n], negative for rows to leave out."""
+        summaries: Summaries = {}
+        for code, split in enumerate(SPLITS):
+            chosen = np.flatnonzero(splits == code)
+            if not len(chosen):
+                continue
+            some = None
+            if split == "train" and hashes is not None:
+                some = {name: hashed[chosen] for name, hashed in hashes.items()}
+            summaries[split] = self.fresh(split)
+            summaries[split].update(taken(table, chosen), rows[chosen], some)
+        return summaries
+
+    def fresh(self, split: Split) -> TableSummary:
+        """An empty summary of a split's rows."""
+        return self.empty.fresh() if split == "train" else self.empty.plain()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest:
+    """Reads a fragment's raw blocks, and makes a cleaned table of each."""
+
+    storage: Storage
+    prefix: str
+    table: TableName
+    source: SourceConfig
+    cleaner: RowCleaner
+    dealing: Dealing
+    split: SplitConfig
+    inherited: SplitPlan | None
+    has_test_table: bool
+    summarise: Summarise
+    drops_repeats: bool
+    drops_overlaps: bool
+    test_inputs: np.ndarray | None = None  # uint64, of the test table's rows
+
+    def read(self, fragment: Fragment) -> Iterator[RawBlock]:
+        log = ReadLog()
+        first = 0
+        try:
+            for raw in read_fragment(fragment, self.source, log):
+                yield RawBlock(first=first, table=raw)
+                first += raw.num_rows
+        except DistmlError as error:
+            raise placed(error, fragment) from error
+        yield RawBlock(first=first, log=log)
+
+    def make(self, fragment: Fragment, number: int, raw: RawBlock) -> tuple[Part, Any]:
+        """A raw block as a part and its table."""
+        name = f"{self.table}-{fragment.index:05d}-{number:05d}"
+        try:
+            if raw.log is not None:
+                return self._noted(name, fragment, raw.log)
+            return self._made(name, fragment, raw)
+        except DistmlError as error:
+            raise placed(error, fragment) from error
+
+    def _noted(self, name: str, fragment: Fragment, log: ReadLog) -> tuple[Part, Any]:
+        import pyarrow as pa
+
+        if log.aside:
+            self.storage.write_bytes(f"{self.prefix}/quarantine/{name}.arrow", to_ipc(log.aside_table()))
+        findings = tuple(replace(finding, table=self.table) for finding in log.findings())
+        return Part(name=name, table=self.table, fragment=fragment.index, findings=findings), pa.table({})
+
+    def _made(self, name: str, fragment: Fragment, raw: RawBlock) -> tuple[Part, Any]:
+        import pyarrow as pa
+
+        cleaned = self.cleaner.apply(raw.table, coded=True)
+        first = fragment.first_row + raw.first
+        findings = [replace(f.placed(self.table, first), file=fragment.path) for f in cleaned.findings]
+        if len(cleaned.quarantined):
+            self._quarantine(name, raw.table, cleaned)
+        hashes = {column: hash_column(cleaned.table.column(column)) for column in cleaned.table.column_names}
+        rows = self._row_hashes(raw.table, cleaned, hashes)
+        kept = self._with_target(cleaned.table, findings)
+        inputs = self._input_hashes(hashes)
+        overlapping = kept & _among(inputs, self.test_inputs)
+        repeated = _repeated(rows, kept)
+        left = kept & ~(repeated & self.drops_repeats) & ~(overlapping & self.drops_overlaps)
+        chosen = np.flatnonzero(left)
+        part = Part(
+            name=name, table=self.table, fragment=fragment.index, num_raw=raw.table.num_rows, rows=rows[chosen],
+            findings=tuple(merge_findings(findings)), num_repeated=int(repeated.sum()),
+            num_overlapping=int(overlapping.sum()),
+            overlapping=rows[overlapping & ~(repeated & self.drops_repeats)] if self.drops_overlaps else no_hashes(),
+            inputs=None if inputs is None or self.table == "source" else inputs[chosen],
+        )  # fmt: skip
+        table = taken(cleaned.table, chosen)
+        part = self._dealt(part, table, {name: hashed[chosen] for name, hashed in hashes.items()})
+        places = first + np.flatnonzero(cleaned.kept)[chosen]
+        return part, table.append_column(ROW, pa.array(part.rows)).append_column(PLACE, pa.array(places, pa.int64()))
+
+    def _row_hashes(self, raw: Any, cleaned: Cleaned, hashes: Hashes) -> np.ndarray:
+        """Hashes of whole rows: cleaned values, and excluded columns as they were, where the table has them."""
+        derived = {column.name for column in self.cleaner.schema.derived}
+        rows = combine({name: hashed for name, hashed in hashes.items() if name not in derived})
+        for column in self.cleaner.schema.of_role("excluded"):
+            if column.name in raw.column_names:
+                rows = rows * np.uint64(31) + hash_column(raw.column(column.name))[cleaned.kept]
+        return rows
+
+    def _input_hashes(self, hashes: Hashes) -> np.ndarray | None:
+        """Hashes of features and target alone, where there is a test table to compare."""
+        if not self.has_test_table:
+            return None
+        schema = self.cleaner.schema
+        inputs = [column.name for column in (*schema.features, schema.target) if column.derived is None]
+        return combine({name: hashes[name] for name in inputs})
+
+    def _with_target(self, table: Any, findings: list[Finding]) -> np.ndarray:
+        name = self.cleaner.schema.target.name
+        has_target: np.ndarray = table.column(name).is_valid().to_numpy()
+        missing = int(len(has_target) - has_target.sum())
+        if missing:
+            rule = "a row to learn from has a target"
+            findings.append(Finding(rule=rule, column=name, count=missing, action="drop", table=self.table))
+        return has_target
+
+    def _dealt(self, part: Part, table: Any, hashes: Hashes) -> Part:
+        """The part with the splits that its rows are sure to get, and their summaries."""
+        if self.table == "test":
+            splits = np.full(part.num_rows, SPLITS.index("test"), np.int8)
+            return replace(part, foreseen=splits, summaries=self.summarise(table, part.rows, splits))
+        keys, strata = self.dealing.keys(table, part.rows), self.dealing.strata(table)
+        part = replace(part, keys=keys, strata=strata, num_unordered=self.dealing.num_unordered(table))
+        if self.inherited is not None:
+            splits = self.inherited.assign(keys, strata)
+        else:
+            splits = foresee(self.dealing, keys, strata, self.split, has_test_table=self.has_test_table)
+        waiting = np.flatnonzero(splits == UNDECIDED)
+        if len(waiting) > max(_FEW_ROWS, _MAX_WAITING * part.num_rows):
+            return part
+        summaries = self.summarise(table, part.rows, splits, hashes)
+        return replace(part, foreseen=splits, summaries=summaries, waiting=taken(table, waiting))
+
+    def _quarantine(self, name: str, raw: Any, cleaned: Cleaned) -> None:
+        import pyarrow as pa
+
+        rows = cleaned.quarantined
+        reasons = pa.array(cleaned.reasons(rows, "quarantine"), pa.string())
+        aside = raw.take(rows).append_column("distml_reason", reasons)
+        self.storage.write_bytes(f"{self.prefix}/quarantine/{name}.arrow", to_ipc(aside))
+
+
+def _among(inputs: np.ndarray | None, test_inputs: np.ndarray | None) -> np.ndarray | np.bool_:
+    return np.bool_(False) if inputs is None or test_inputs is None else np.isin(inputs, test_inputs)
+
+
+def _repeated(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Which of the kept rows stand earlier among them, bool [n]."""
+    repeated = np.zeros(len(rows), bool)
+    some = rows[kept]
+    ascending = np.sort(some)
+    if (ascending[1:] == ascending[:-1]).any():
+        _, first = np.unique(some, return_index=True)
+        later = np.ones(len(some), bool)
+        later[first] = False
+        repeated[np.flatnonzero(kept)[later]] = True
+    return repeated

@@ -1,0 +1,134 @@
+"""What must hold of a table that has been read and split before anything is fitted on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from distml.clean import Finding
+from distml.config import RunConfig
+from distml.data.dealing import Split
+from distml.data.duplicates import num_repeats
+from distml.errors import DataError
+from distml.features import FeaturePipeline
+from distml.lifecycle.ingested import Ingested
+from distml.schema import Schema
+from distml.summary import TableSummary
+
+
+def raise_finding(finding: Finding, path: str) -> None:
+    row, value = finding.examples[0]
+    more = f" ({finding.count} rows break this)" if finding.count > 1 else ""
+    raise DataError(
+        f"{finding.rule}{more}",
+        received=value,
+        where=f"{path}, row {row}, column {finding.column}",
+        remedy=finding.remedy or f"correct the table, or set clean.rules.{finding.column}.on_violation",
+    )
+
+
+def refuse_failures(findings: Iterable[Finding]) -> None:
+    """Raises `DataError` for the first finding whose action is `fail`."""
+    for finding in findings:
+        if finding.action == "fail":
+            raise_finding(finding, finding.file or "the table")
+
+
+def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
+    """Rows that stand twice, in the source, in the test table, in both."""
+    findings = []
+    count = num_repeats(ingested.source, dropped_in_parts=ingested.drops_repeats)
+    action = config.clean.duplicates
+    if count and action == "fail":
+        raise DataError(
+            "no row stands in the table twice",
+            received=f"{count} exact duplicates",
+            where=config.data.source.uri,
+            remedy="remove them, or set clean.duplicates: drop",
+        )
+    if count:
+        findings.append(Finding(rule="no exact duplicate rows", column=None, count=count, action=action))
+    in_test = num_repeats([part for part in ingested.parts if part.table == "test"], dropped_in_parts=False)
+    if in_test:
+        rule = "no exact duplicate rows in the test table"
+        findings.append(Finding(rule=rule, column=None, count=in_test, action="keep"))
+    overlapping = sum(part.num_overlapping for part in ingested.source)
+    return [*findings, overlap_finding(overlapping, config)] if overlapping else findings
+
+
+def findings_of_order(ingested: Ingested, config: RunConfig) -> list[Finding]:
+    """Rows without what the split goes by."""
+    count = sum(part.num_unordered for part in ingested.source)
+    if not count:
+        return []
+    if config.split.kind == "group":
+        rule, remedy = "a row belongs to a group", "rows without one are each dealt on their own"
+    else:
+        rule, remedy = "a row has a time", "rows without one are training rows"
+    return [Finding(rule=rule, column=config.split.column, count=count, action="warn", remedy=remedy)]
+
+
+def overlap_finding(count: int, config: RunConfig) -> Finding:
+    assert config.data.test is not None
+    if config.validation.overlap == "fail":
+        raise DataError(
+            "training and test tables share no rows",
+            received=f"{count} rows of the source have the same features and target as a test row",
+            where=config.data.test.uri,
+            remedy="remove them, or set validate.overlap: drop",
+        )
+    action = config.validation.overlap
+    return Finding(rule="no source row equals a test row", column=None, count=count, action=action)
+
+
+def check_rows(summaries: Mapping[Split, TableSummary], config: RunConfig) -> None:
+    for split, least in {"train": 2, "validation": 1, "test": 1}.items():
+        count = summaries[split].count  # type: ignore[index]
+        if count < least:
+            raise DataError(
+                f"at least {least} {split} rows are left after cleaning and splitting",
+                received=str(count),
+                where=config.data.source.uri,
+                remedy="bring more rows, or check data.target's missing values, clean.rules and split",
+            )
+
+
+def check_weights(summaries: Mapping[Split, TableSummary], schema: Schema) -> None:
+    for column in schema.of_role("weight"):
+        for summary in summaries.values():
+            known = summary.columns[column.name]
+            if known.nulls or (known.min is not None and known.min < 0):
+                raise DataError(
+                    "a row's weight is a number of at least 0",
+                    received=f"{known.nulls} missing" if known.nulls else known.min,
+                    where=f"column {column.name}",
+                    remedy=f"correct it, or set clean.rules.{column.name} to drop such rows",
+                )
+
+
+def missing_findings(training: TableSummary, schema: Schema, config: RunConfig) -> list[Finding]:
+    findings = []
+    for column in schema.features:
+        known = training.columns[column.name]
+        share = known.nulls / known.count
+        if share > config.validation.max_missing:
+            if config.validation.missing == "fail":
+                raise DataError(
+                    f"at most {config.validation.max_missing:.0%} of a feature's values are missing",
+                    received=f"{share:.1%}",
+                    where=f"column {column.name}",
+                    remedy="exclude it, or raise validate.max_missing",
+                )
+            rule = f"at most {config.validation.max_missing:.0%} of a feature's values are missing"
+            findings.append(Finding(rule=rule, column=column.name, count=known.nulls, action="warn"))
+    return findings
+
+
+def refuse_without_features(pipelines: Mapping[str, FeaturePipeline], config: RunConfig) -> None:
+    for pipeline in pipelines.values():
+        if not pipeline.numeric and not pipeline.categorical and not pipeline.tensors:
+            raise DataError(
+                "a table has at least one feature that varies",
+                received="none is left after exclusions",
+                where=config.data.source.uri,
+                remedy="check data.exclude and data.roles",
+            )
