@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from databases import PASSWORD, VARIABLE, Server, binaries, postgresql
+from own_code import own_package as own_package
+from own_code import rewrite_own as rewrite_own
 
 pytest.register_assert_rewrite("contracts")
 

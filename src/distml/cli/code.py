@@ -12,9 +12,8 @@ from typing import Any
 
 from distml.cli.options import AllowCode
 
-CODABLE = frozenset(
-    "run prepare tune train evaluate validate plan resume retrain deploy predict promote rollback".split()
-)
+_LIFECYCLE = ("run", "prepare", "tune", "train", "evaluate", "resume", "retrain")
+CODABLE = frozenset((*_LIFECYCLE, "validate", "plan", "deploy", "predict", "promote", "rollback"))
 
 
 def codable(command: Callable[..., None]) -> Callable[..., None]:

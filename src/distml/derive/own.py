@@ -40,10 +40,13 @@ def call(column: Column, used: Sequence[Column], arrays: Sequence[Any], num_rows
 
 
 def check_rowwise(schema: Schema, cleaned: Any) -> None:
-    """Tries each function on a cleaned pyarrow table whole, in halves and on one row alone: a row's value is its own.
+    """Tries each function on a cleaned pyarrow table whole, in halves, on one row and on one without any value.
 
-    Raises `CodeError` where the values differ, because a request may hold one row, and a part of a table any.
+    Raises `CodeError` where a row's value depends on the rows beside it, because a request may hold one row, and a
+    part of a table any.
     """
+    import pyarrow as pa
+
     table = cleaned.slice(0, SAMPLE_ROWS).combine_chunks()
     n = table.num_rows
     for column in schema.derived:
@@ -51,6 +54,7 @@ def check_rowwise(schema: Schema, cleaned: Any) -> None:
             continue
         used = [schema[name] for name in column.uses]
         arrays = [_one(table.column(name)) for name in column.uses]
+        call(column, used, [pa.nulls(1, array.type) for array in arrays], 1)
         parts = [(0, n), (0, n // 2), (n // 2, n), (n - 1, n)]
         made = [call(column, used, [a.slice(low, high - low) for a in arrays], high - low) for low, high in parts]
         for (low, high), part in zip(parts[1:], made[1:], strict=True):

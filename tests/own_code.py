@@ -1,0 +1,106 @@
+"""Modules of a user's own, really written to a folder and imported from there."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from distml import code
+
+SOURCE = '''
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .helpers import half
+
+
+def score(a, b):
+    """Half the sum; null where one is."""
+    return pc.add(half(a), half(b))
+
+
+def upper(text):
+    return pc.utf8_upper(text)
+
+
+def both(t):
+    return pc.invert(t)
+
+
+def next_day(d):
+    return pc.add(d, pa.scalar(86_400_000_000, pa.duration("us")))
+
+
+def as_numpy(a):
+    return np.sqrt(np.abs(a.to_numpy(zero_copy_only=False)))
+
+
+def centred(a):
+    return pc.subtract(a, pc.mean(a))
+
+
+def short(a):
+    return a[:-1]
+
+
+def table(a):
+    return {"a": a}
+
+
+def picky(a):
+    if pc.any(pc.greater(a, 1e6)).as_py():
+        raise ValueError("too   large\\nfor me")
+    return a
+
+
+def unready(a):
+    return [number * 2 for number in a.to_pylist()]
+
+
+def ratio(a, b):
+    return pc.divide(a, b)
+'''
+HELPERS = "import pyarrow.compute as pc\n\n\ndef half(a):\n    return pc.divide(a, 2.0)\n"
+
+
+def write_package(folder: Path, name: str, source: str = SOURCE, helpers: str = HELPERS) -> None:
+    home = folder / name
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "__init__.py").write_text('"""Features of my own."""\n')
+    (home / "features.py").write_text(source)
+    (home / "helpers.py").write_text(helpers)
+    (home / "unrelated.py").write_text("VALUE = 1\n")
+
+
+@pytest.fixture
+def own_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a package that can be imported, and isn't allowed."""
+    name = f"mine_{uuid.uuid4().hex[:8]}"
+    write_package(tmp_path / "code", name)
+    monkeypatch.syspath_prepend(str(tmp_path / "code"))
+    monkeypatch.setenv(code.VARIABLE, "")
+    yield name
+    for module in [known for known in sys.modules if known.partition(".")[0] == name]:
+        del sys.modules[module]
+
+
+@pytest.fixture
+def rewrite_own(tmp_path: Path, own_package: str) -> Callable[..., None]:
+    """Writes the package anew, as another process would find it."""
+    from distml.derive import own
+
+    def write(**parts: str) -> None:
+        write_package(tmp_path / "code", own_package, **parts)
+        for module in [known for known in sys.modules if known.partition(".")[0] == own_package]:
+            del sys.modules[module]
+        importlib.invalidate_caches()
+        code.source_hash.cache_clear()
+        own._function.cache_clear()
+
+    return write
