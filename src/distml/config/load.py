@@ -113,7 +113,10 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     again = config.retrain.data
     data = config.data.model_copy(update={name: _placed(getattr(config.data, name)) for name in ("source", "test")})
     retrain = config.retrain.model_copy(update={"data": again.model_copy(update={"source": _placed(again.source)})})
-    return config.model_copy(update={"storage": _absolute(config.storage), "data": data, "retrain": retrain})
+    schema = config.validation.schema_file
+    validation = config.validation.model_copy(update={"schema_file": None if schema is None else _absolute(schema)})
+    told = {"storage": _absolute(config.storage), "data": data, "validation": validation, "retrain": retrain}
+    return config.model_copy(update=told)
 
 
 _SQLITE = "sql:sqlite:///"  # and a path, absolute or not

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,12 +51,17 @@ class Inspection:
         """What a rule of the config doesn't let pass."""
         return tuple(seen for seen in self.observations if seen.level == "fail")
 
-    def with_observations(self, more: list[Observation]) -> Inspection:
+    def with_observations(self, more: Iterable[Observation]) -> Inspection:
         return dataclasses.replace(self, observations=worst_first((*self.observations, *more)))
 
 
-def inspect(config: RunConfig, cleaner: RowCleaner, engine: Engine) -> Inspection:
-    """Looks at a config's tables, cleaned as a run would clean them; what can't be read is an observation too."""
+def inspect(
+    config: RunConfig, cleaner: RowCleaner, engine: Engine, more: Callable[[View], Iterable[Suspect]] = lambda view: ()
+) -> Inspection:
+    """Looks at a config's tables, cleaned as a run would clean them; what can't be read is an observation too.
+
+    `more` suspects what only the caller knows of, a written schema's rules for one.
+    """
     keys = keys_of(config)
     source = View.open("source", config.data.source, cleaner, engine, keys)
     test = None
@@ -68,11 +73,15 @@ def inspect(config: RunConfig, cleaner: RowCleaner, engine: Engine) -> Inspectio
     if target is not None:
         leaks = find_leaks(source.sample, cleaner.schema, target, columns)
     suspects = list(_suspects(config, source, target, columns.without(leaks.columns), leaks))
+    suspects += more(source)
     if test is not None:
         suspects += suspect_overlap(source, test, config)
     seen = [*told_by_reading(source, config), *observe(source, suspects, engine)]
     if test is not None:
-        seen += [*told_by_reading(test, config), *observe(test, list(_suspects_of_test(config, source, test)), engine)]
+        seen += [
+            *told_by_reading(test, config),
+            *observe(test, [*_suspects_of_test(config, source, test), *more(test)], engine),
+        ]
     return Inspection(
         source=source, test=test, target=target, columns=columns, leaks=leaks,
         observations=worst_first(acted(observation, config) for observation in seen),
@@ -154,7 +163,7 @@ _LEVELS: dict[str, Level] = {"fail": "fail", "quarantine": "medium", "drop": "me
 def _of_finding(view: View, finding: Finding, start: int) -> Observation:
     examples = tuple(view.example(row + start, value) for row, value in finding.examples)
     return Observation(
-        kind="declared" if finding.action != "fail" else "type", rule=finding.rule, column=finding.column,
+        kind="cleaned" if finding.action != "fail" else "type", rule=finding.rule, column=finding.column,
         level=_LEVELS.get(finding.action, "low"), count=finding.count, share=finding.count / max(view.num_raw, 1),
         action=finding.action, remedy=finding.remedy, table=view.name, examples=examples,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -179,7 +179,7 @@ def _outliers(
     if not len(sample):
         return
     bounds = bounds_by(method, threshold, sample, counts, num_columns)
-    is_date = column.kind == "datetime"
+    is_date, why = column.kind == "datetime", _WHY[method].format(threshold=threshold or _THRESHOLD[method])
     for bound, test in zip(bounds, ("below", "above"), strict=True):
         if bound is None or (test == "below" and not below):
             continue
@@ -187,7 +187,7 @@ def _outliers(
         yield Suspect(
             kind="outlier", rule="dates lie near each other" if is_date else "numbers lie near each other",
             column=column.name, level="high" if method == "tail" else "medium",
-            told=f"{test} {_shown(bound, is_date)}, " + _WHY[method].format(threshold=threshold or _THRESHOLD[method]),
+            told=f"{test} {moment(bound) if is_date else shown(bound)}, {why}",
             remedy=f"clean: {{rules: {{{column.name}: {{{side}: {shown(bound)}, on_violation: null}}}}}}",
             probe=Probe(column=column.name, test=test, values=(bound,)),  # type: ignore[arg-type]
         )  # fmt: skip
@@ -221,8 +221,13 @@ def bounds_by(
     return float(middle - wide * deviation), float(middle + wide * deviation)
 
 
-def _shown(value: float, is_date: bool) -> str:
-    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S") if is_date else shown(value)
+def moment(value: float) -> str:
+    """Seconds since 1970 as a date.
+
+    >>> moment(86400.0)
+    '1970-01-02 00:00:00'
+    """
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 # Pairs of dates

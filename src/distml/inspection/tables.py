@@ -122,7 +122,7 @@ def drift_between(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
     >>> rng = np.random.default_rng(0)
     >>> psi, p = drift_between(rng.normal(size=2000), rng.normal(size=2000))
-    >>> psi < 0.01, p > 0.001
+    >>> psi < 0.01, bool(p > 0.001)
     (True, True)
     >>> drift_between(rng.normal(size=2000), rng.normal(1, size=2000))[0] > 0.5
     True

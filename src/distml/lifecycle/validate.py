@@ -1,0 +1,217 @@
+"""What a config's tables are like and what a run would make of them, without training: the command `validate`; and
+the rules of `validate` that a run keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from distml.clean import RowCleaner
+from distml.config import RunConfig
+from distml.data.engine import Engine
+from distml.errors import DataError
+from distml.inspection.inspect import Inspection, inspect
+from distml.inspection.observation import Example, Observation
+from distml.inspection.page import render
+from distml.inspection.profile import profile
+from distml.inspection.scan import tolerant
+from distml.inspection.suspect import Suspect
+from distml.inspection.view import View
+from distml.inspection.written import read_schema, rules_of, suspect_schema
+from distml.lifecycle.prepare import check_source, prepare
+from distml.lifecycle.prepared import Prepared
+from distml.monitor.drift import compare
+from distml.storage import Storage
+
+RATE = 0.001  # of false alarms over the columns of a split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """An inspection and, unless the table is refused, what preparation comes to."""
+
+    name: str
+    inspection: Inspection
+    prepared: Prepared | None
+    splits: tuple[dict[str, Any], ...]  # name, rows, target, drifted
+    columns: list[dict[str, Any]]
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        return self.inspection.observations
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.inspection.refused)
+
+    def to_dict(self) -> dict[str, Any]:
+        found, target = self.inspection, self.inspection.target
+        schema = found.source.cleaner.schema
+        described = {column["name"]: column for column in self.columns}
+        rows = self.prepared.num_rows if self.prepared else {"source": found.source.num_rows}
+        return {
+            "name": self.name,
+            "task": self.prepared.target.task if self.prepared else target and target.task,
+            "rows": rows,
+            "read": {view.name: view.num_raw for view in (found.source, found.test) if view is not None},
+            "refused": self.is_refused,
+            "columns": [{**asdict(column), **described.get(column.name, {})} for column in schema.columns],
+            "splits": list(self.splits),
+            "findings": [observation.to_dict() for observation in self.observations],
+        }
+
+    def page(self) -> str:
+        return render(self.inspection, self.name, self.splits, self.columns)
+
+
+def validate(config: RunConfig, scratch: Storage, engine: Engine) -> Validation:
+    """Looks at a config's tables, and prepares them as a run would. What a run would refuse is an observation.
+
+    Raises `DataError` for a table that isn't there, or lacks a column that the config names.
+    """
+    found = inspect(config, fit_cleaner(config), engine, _schema_rules(config))
+    prepared = None
+    if not found.refused:
+        try:
+            prepared = prepare(config, scratch, engine)
+        except DataError as error:
+            found = found.with_observations([refusal(error)])
+    if prepared is not None:
+        found = found.with_observations(_of_preparing(prepared, found))
+    splits = tuple(compare_splits(prepared, config.validation.drift.min_psi)) if prepared else ()
+    found = found.with_observations(_of_splits(splits, prepared)) if prepared else found
+    return Validation(name=config.name, inspection=found, prepared=prepared, splits=splits, columns=profile(found))
+
+
+def fit_cleaner(config: RunConfig) -> RowCleaner:
+    """The cleaner of a run's rows, from the first rows read on past what a run would end at."""
+    tables = {name: tolerant(table) for name in ("source", "test") if (table := getattr(config.data, name)) is not None}
+    return check_source(config.model_copy(update={"data": config.data.model_copy(update=tables)}))
+
+
+def _schema_rules(config: RunConfig) -> Any:
+    path = config.validation.schema_file
+    return _nothing if path is None else partial(_suspect_schema, read_schema(path))
+
+
+def _suspect_schema(schema: Any, view: View) -> Iterable[Suspect]:
+    return suspect_schema(view, schema)
+
+
+def _nothing(view: View) -> Iterable[Suspect]:
+    return ()
+
+
+def refusal(error: DataError) -> Observation:
+    """What a run would end with."""
+    examples = (Example(file=error.where, row=None, value=error.received or ""),) if error.where else ()
+    return Observation(
+        kind="refused", rule=error.rule, column=None, level="fail", count=1, action="fail", told=error.received or "",
+        remedy=error.remedy, table=None, examples=examples,
+    )  # fmt: skip
+
+
+def _of_preparing(prepared: Prepared, found: Inspection) -> list[Observation]:
+    """Findings of preparation that the inspection hasn't: those of fitting features."""
+    known = {(seen.rule, seen.column) for seen in found.observations}
+    kinds = {seen.kind for seen in found.observations}
+    return [
+        Observation(
+            kind="prepared", rule=finding.rule, column=finding.column, level="low", count=finding.count,
+            action=finding.action, remedy=finding.remedy, table=finding.table,
+        )
+        for finding in prepared.findings
+        if (finding.rule, finding.column) not in known and not ("overlap" in kinds and "test row" in finding.rule)
+    ]  # fmt: skip
+
+
+def compare_splits(prepared: Prepared, min_psi: float) -> Iterable[dict[str, Any]]:
+    """Each split's rows and target, and the columns that are drawn otherwise than in training."""
+    baseline = prepared.baseline
+    yield {"name": "train", "rows": prepared.num_rows["train"], "target": _target(prepared, baseline), "drifted": []}
+    for split in ("validation", "test"):
+        table, _ = prepared.rows(split)
+        summary = baseline.fresh()
+        summary.update(table.select(list(summary.columns)))
+        drifted = (
+            compare(baseline, summary, false_alarm_rate=RATE, min_effect=min_psi).drifted if table.num_rows else []
+        )
+        yield {"name": split, "rows": table.num_rows, "target": _target(prepared, summary), "drifted": drifted}
+
+
+def _target(prepared: Prepared, summary: Any) -> str:
+    """A split's target in words: the mean, or the shares of its classes."""
+    column = summary.columns[prepared.schema.target.name]
+    if column.is_number:
+        return f"mean {column.mean:.6g}" if column.present else "–"
+    counts = column.categories or {}
+    top = sorted(counts, key=lambda label: (-counts[label], label))[:3]
+    return ", ".join(f"{label} {counts[label] / column.present:.1%}" for label in top)
+
+
+def _of_splits(splits: Iterable[dict[str, Any]], prepared: Prepared) -> list[Observation]:
+    private = {column.name for column in prepared.schema.columns if column.private}
+    return [
+        Observation(
+            kind="split_drift", rule="splits are drawn alike", column=name, level="medium", count=split["rows"],
+            told=f"{split['name']} rows are drawn otherwise than training rows", table=None,
+            remedy="of a split by time that is the truth; else see data.roles.group, and whether rows repeat",
+        )
+        for split in splits
+        for name in split["drifted"]
+        if name not in private
+    ]  # fmt: skip
+
+
+# What a run keeps to
+
+
+def has_rules(config: RunConfig) -> bool:
+    """Whether some rule of `validate` that only an inspection can check fails or drops."""
+    rules = config.validation
+    plain = ("leakage", "tokens", "types", "impossible", "spelling", "constant", "ids", "rare", "keys", "layout",
+             "stretches")  # fmt: skip
+    actions = [getattr(rules, name) for name in plain]
+    actions += [rules.outliers.action, rules.imbalance.action, rules.drift.action]
+    return rules.schema_file is not None or any(action in ("fail", "drop") for action in actions)
+
+
+def enforce(config: RunConfig, cleaner: RowCleaner, engine: Engine) -> RunConfig:
+    """The config with what the rules of `validate` leave out of it. Reads the table once more if there are any.
+
+    Raises `DataError` for the first of what they don't let pass.
+    """
+    if not has_rules(config):
+        return config
+    found = inspect(config, cleaner, engine, _schema_rules(config))
+    if found.refused:
+        raise as_error(found.refused[0], len(found.refused) - 1)
+    dropped = [seen.column for seen in found.observations if (seen.kind, seen.action) == ("leakage", "drop")]
+    if not dropped:
+        return config
+    exclude = (*config.data.exclude, *(name for name in dropped if name is not None))
+    return config.model_copy(update={"data": config.data.model_copy(update={"exclude": exclude})})
+
+
+def with_schema(config: RunConfig) -> RunConfig:
+    """The config with its written schema's bounds as rules of cleaning, where it has none of its own."""
+    from distml.config.clean import RuleConfig
+
+    path = config.validation.schema_file
+    if path is None:
+        return config
+    rules = {name: RuleConfig.model_validate(rule) for name, rule in rules_of(read_schema(path)).items()}
+    kept = {name: rule for name, rule in rules.items() if name not in config.data.exclude}
+    clean = config.clean.model_copy(update={"rules": {**kept, **config.clean.rules}})
+    return config.model_copy(update={"clean": clean})
+
+
+def as_error(seen: Observation, num_more: int = 0) -> DataError:
+    """A refused observation as the error that a run ends with."""
+    place = seen.examples[0].place if seen.examples else None
+    more = f" ({num_more} more rules are broken; distml validate shows all)" if num_more else ""
+    where = ", ".join(part for part in (place, f"column {seen.column}" if seen.column else None) if part)
+    return DataError(f"{seen.rule}{more}", received=f"{seen.count:,} rows: {seen.told}" if seen.told else seen.count,
+                     where=where or None, remedy=seen.remedy)  # fmt: skip
