@@ -11,7 +11,7 @@ import pyarrow as pa
 from distml.clean import RowCleaner
 from distml.config import CleanConfig, DataConfig, SourceConfig
 from distml.config.features import FeaturesConfig
-from distml.features import FeaturePipeline, Recipe, fit_features
+from distml.features import FeaturePipeline, Recipe, empty_target_counts, fit_features
 from distml.hashing import row_hashes
 from distml.metrics import metric_for
 from distml.models import FAMILIES, ModelSpec
@@ -19,7 +19,7 @@ from distml.package import Baseline, Member, ModelPackage
 from distml.postprocess import Postprocess
 from distml.predictor import with_golden
 from distml.schema import Column, Schema, infer_schema
-from distml.summary import TableSummary
+from distml.summary import ByTarget, TableSummary
 from distml.target import fit_target
 from distml.training import FitSettings, fit
 from distml.window import summarise_predictions
@@ -69,10 +69,13 @@ def column_cleaner(
     return RowCleaner.from_config(Schema((column,)), source, CleanConfig.model_validate(clean or {}))
 
 
-def summary_of(cleaner: RowCleaner, table: pa.Table, sample_size: int = 1000) -> TableSummary:
+def summary_of(
+    cleaner: RowCleaner, table: pa.Table, sample_size: int = 1000, by_target: ByTarget | None = None
+) -> TableSummary:
     """The summary of a raw table's cleaned rows."""
     cleaned = cleaner.apply(table).table
-    summary = TableSummary({column.name: column.kind for column in cleaner.schema.kept}, sample_size=sample_size)
+    kinds = {column.name: column.kind for column in cleaner.schema.kept}
+    summary = TableSummary(kinds, sample_size=sample_size, by_target=by_target)
     summary.update(cleaned, row_hashes(cleaned))
     return summary
 
@@ -84,6 +87,18 @@ def pipeline_of(
     cleaner = cleaner_of(table, **data)
     config = FeaturesConfig.model_validate(features or {})
     return fit_features(recipe, cleaner, summary_of(cleaner, table), config).pipeline
+
+
+def target_encoded(
+    recipe: Recipe, table: pa.Table, features: dict[str, Any] | None = None, **data: Any
+) -> FeaturePipeline:
+    """A pipeline fitted on a raw table, its categories encoded by the target."""
+    cleaner = cleaner_of(table, **data)
+    config = FeaturesConfig.model_validate({"categorical": {"encode": "target"}, **(features or {})})
+    by_target = ByTarget(target=cleaner.schema.target.name, counts=empty_target_counts(cleaner.schema, config))
+    summary = summary_of(cleaner, table, by_target=by_target)
+    fitted_target = fit_target(cleaner.schema, summary, data_config(**data))
+    return fit_features(recipe, cleaner, summary, config, target=fitted_target).pipeline
 
 
 def package_of(family: str, target: str = "y", *, clean: dict[str, Any] | None = None, **data: Any) -> ModelPackage:

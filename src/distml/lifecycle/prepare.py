@@ -115,7 +115,7 @@ def _prepare(
         if look is not None:
             seen = Look(config=config, schema=cleaner.schema, ingested=ingested, plan=plan, summaries=summaries)
             findings += look(seen)
-        target = fit_target(cleaner.schema, training, config.data)
+        target = fit_target(cleaner.schema, training, config.data, config.features.target)
         pipelines = _fit_pipelines(config, cleaner, training, target, findings)
         findings += checks.missing_findings(training, cleaner.schema, config)
         checks.refuse_without_features(pipelines, config)

@@ -6,10 +6,13 @@ Each is elementwise, so a row alone and a row among a million come out alike bit
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+_CELL_BITS = 15
+_MAX_STEPS = 20
 _LARGEST = 700.0  # of a logarithm whose exponential is a number
 
 
@@ -84,14 +87,12 @@ class QuantileScale:
 
 
 class _Curve:
-    """Linear interpolation, as `np.interp` and eight times as fast where many values are looked up.
+    """Linear interpolation, as `np.interp`, and several times as fast where many values are looked up.
 
-    A value's place among the references is not searched for: the upper half of (value - middle) in 32 bits, whose
+    A value's place among the references is not searched for: the first bits of (value - middle) as a float, whose
     order is the values', names a cell; the table says how many references lie in cells before it; what is left is
     counted. Where references crowd into a cell, far from the middle, they are searched for after all.
     """
-
-    _MAX_STEPS = 12
 
     def __init__(self, references: np.ndarray, scores: np.ndarray) -> None:
         self.references, self.scores = references, scores
@@ -100,28 +101,39 @@ class _Curve:
         self.slopes = np.r_[np.where(np.isfinite(slopes), slopes, 0.0), 0.0]
         self.middle = references[len(references) // 2] or -0.0  # x - -0.0 is never -0.0, whose cell is not that of 0
         self.next = np.r_[references[1:], np.inf]
-        per_cell = np.bincount(self._cells(references), minlength=2**16)
+
+    @cached_property
+    def table(self) -> tuple[np.ndarray, int]:
+        """The reference that each cell's least value follows, int16 [2^15], and how many references a cell has at
+        most. Made when many values come: a replica has no use for it."""
+        per_cell = np.bincount(self._cells(self.references), minlength=2**_CELL_BITS)
         before = np.cumsum(per_cell) - per_cell
-        self.first = np.maximum(before - 1, 0).astype(np.int32)  # the reference that a cell's least value follows
-        self.num_steps = int(per_cell.max())
+        return np.maximum(before - 1, 0).astype(np.int16), int(per_cell.max())
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         values = np.clip(values, self.references[0], self.references[-1])  # NaN stays NaN
-        if self.num_steps > self._MAX_STEPS or len(values) < 64:
-            place = np.maximum(np.searchsorted(self.references, values, side="right") - 1, 0)
-            place = np.minimum(place, len(self.references) - 1)
-        else:
-            place = self.first[self._cells(values)]
-            for _ in range(self.num_steps):
-                place += self.next[place] <= values
+        place = self._searched(values) if len(values) < 64 else self._counted(values)
         return self.scores[place] + self.slopes[place] * (values - self.references[place])
+
+    def _searched(self, values: np.ndarray) -> np.ndarray:
+        place = np.searchsorted(self.references, values, side="right") - 1
+        return np.clip(place, 0, len(self.references) - 1)
+
+    def _counted(self, values: np.ndarray) -> np.ndarray:
+        first, num_steps = self.table
+        if num_steps > _MAX_STEPS:
+            return self._searched(values)
+        place = first[self._cells(values)].astype(np.intp)
+        for _ in range(num_steps):
+            place += self.next[place] <= values
+        return place
 
     def _cells(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             bits = (values - self.middle).astype(np.float32).view(np.int32)
         bits ^= (bits >> 31) & 0x7FFFFFFF  # negative floats fall as their bits rise
-        bits >>= 16
-        bits += 2**15
+        bits >>= 32 - _CELL_BITS
+        bits += 2 ** (_CELL_BITS - 1)
         return bits
 
 
