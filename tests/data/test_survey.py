@@ -99,7 +99,7 @@ def test_mnist_is_refused_and_what_can_be_read_is_named(shared_data):
     with pytest.raises(DataError, match="text or Parquet") as caught:
         survey(str(shared_data / "mnist" / "t10k-images-idx3-ubyte.gz"))
     assert "as MNIST has" in str(caught.value)
-    assert "delimited text" in str(caught.value.remedy)
+    assert "data.source.labels" in str(caught.value.remedy)
     with pytest.raises(DataError, match="at least one table") as caught:
         survey(str(shared_data / "mnist"))
     assert "as MNIST has" in str(caught.value)

@@ -52,7 +52,7 @@ def lay_out(fragments: Sequence[Fragment], schemas: dict[str, Any], source: Sour
     if source.schema_changes == "fail":
         _check_same(known)
     names = _names(known)
-    layout = pa.schema([_field(name, known, source) for name in names])
+    layout = pa.schema([_field(name, known, as_texts=source.schema_changes == "align") for name in names])
     changed = {path for path, schema in known.items() if not schema.equals(layout)}
     aligned = [
         replace(part, layout=layout) if source.schema_changes == "align" and part.path in changed else part
@@ -193,7 +193,20 @@ def _names(known: dict[str, Any]) -> list[str]:
     return [name for name, count in counts.items() if 2 * count >= len(known)]
 
 
-def _field(name: str, known: dict[str, Any], source: SourceConfig) -> Any:
+def joined(tables: Sequence[Any]) -> Any:
+    """Raw tables of one source as one, each column of a type that holds all its values: texts at last."""
+    import pyarrow as pa
+
+    schemas = [table.schema for table in tables]
+    if all(schema.equals(schemas[0]) for schema in schemas):
+        return pa.concat_tables(tables)
+    known = {str(index): plain(schema) for index, schema in enumerate(schemas)}
+    names = list(dict.fromkeys(name for schema in schemas for name in schema.names))
+    layout = pa.schema([_field(name, known, as_texts=True) for name in names])
+    return pa.concat_tables([aligned(table, layout) for table in tables])
+
+
+def _field(name: str, known: dict[str, Any], *, as_texts: bool) -> Any:
     """A column's field, of a type that holds the values of all files."""
     import pyarrow as pa
 
@@ -208,7 +221,7 @@ def _field(name: str, known: dict[str, Any], source: SourceConfig) -> Any:
         try:
             (found,) = pa.unify_schemas([pa.schema([found]), pa.schema([field])], promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            if source.schema_changes == "fail" or not (_is_scalar(found.type) and _is_scalar(field.type)):
+            if not (as_texts and _is_scalar(found.type) and _is_scalar(field.type)):
                 raise DataError(
                     "the files of a table write a column's values alike",
                     received=f"{field.type}, in files before it {found.type}",

@@ -61,7 +61,7 @@ def _opened(filesystem: Any, path: str) -> Any:
 
     if path.lower().endswith((".gz", ".zst", ".bz2")):
         raise DataError(
-            "a Parquet file is compressed within, not as a whole", received=path, where="data.source.uri",
+            "a Parquet file is compressed within, not as a whole", received="one that is", where=path,
             remedy="decompress it",
         )  # fmt: skip
     try:

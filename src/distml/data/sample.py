@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from distml.data.files import open_filesystem
+from distml.data.decimals import with_points
+from distml.data.files import Fragment, open_filesystem
+from distml.data.layout import joined
+from distml.data.log import ReadLog
+from distml.data.partitions import with_partition
 from distml.data.pieces import NUM_PIECES, Piece, is_wide, read_pieces
 from distml.data.sniff import encoding_of
 from distml.data.source import list_fragments, read_fragment
@@ -43,20 +47,21 @@ class Sample:
 class _Pieces:
     """Rows collected piece by piece, with the part of the table that each piece covers."""
 
+    found: Survey
     tables: list[Any] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
     encoding: str = "utf-8"
     ragged: list[str] = field(default_factory=list)
     is_whole: bool = True
 
-    def add(self, table: Any, start: float, end: float) -> None:
-        self.tables.append(table)
+    def add(self, file: File, table: Any, start: float, end: float) -> None:
+        """Rows of a file, its folders' columns still to come, from one part of the table to another."""
+        fragment = Fragment(index=0, path=file.path, format=file.format, partition=file.partition)
+        self.tables.append(with_partition(with_points(table, self.found.source, ReadLog(), file.path), fragment))
         self.positions.append(np.linspace(start, end, table.num_rows, endpoint=False))
 
     def sample(self, max_rows: int) -> Sample:
-        import pyarrow as pa
-
-        table = pa.concat_tables(self.tables, promote_options="permissive")
+        table = joined(self.tables)
         position = np.concatenate(self.positions)
         is_whole = self.is_whole
         if table.num_rows > max_rows:
@@ -77,7 +82,7 @@ def sample_table(found: Survey) -> Sample:
 
     Raises `DataError` where there are none, or where most lines can't be parted as the survey says.
     """
-    pieces = _Pieces(is_whole=not found.num_unseen, encoding=found.source.encoding)
+    pieces = _Pieces(found, is_whole=not found.num_unseen, encoding=found.source.encoding)
     first = found.files[0]
     if first.format == "csv":
         _add_texts(found, pieces)
@@ -120,7 +125,9 @@ def _add_texts(found: Survey, pieces: _Pieces) -> None:
         pieces.encoding = next((encoding for encoding in others if encoding != "utf-8"), "utf-8")
     for file, part, place in read:
         share = file.size / total
-        pieces.add(_parse(part.content, file, found, pieces), place + part.start * share, place + part.end * share)
+        pieces.add(
+            file, _parse(part.content, file, found, pieces), place + part.start * share, place + part.end * share
+        )
 
 
 def _parse(content: bytes, file: File, found: Survey, pieces: _Pieces) -> Any:
@@ -147,7 +154,11 @@ def _parse(content: bytes, file: File, found: Survey, pieces: _Pieces) -> Any:
             io.BytesIO(content),
             read_options=pyarrow.csv.ReadOptions(column_names=names, encoding=encoding, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=file.dialect.delimiter, newlines_in_values=True, invalid_row_handler=note
+                delimiter=file.dialect.delimiter,
+                quote_char=source.quote or False,
+                escape_char=source.escape or False,
+                newlines_in_values=True,
+                invalid_row_handler=note,
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
@@ -165,11 +176,13 @@ def _add_parquet(found: Survey, pieces: _Pieces) -> None:
     import pyarrow.parquet as pq
 
     filesystem = open_filesystem(found.source)
-    files = [pq.ParquetFile(filesystem.open_input_file(file.path)) for file in found.files]
+    files = [(file, pq.ParquetFile(filesystem.open_input_file(file.path))) for file in found.files]
     groups = [
-        (file, group, file.metadata.row_group(group).num_rows) for file in files for group in range(file.num_row_groups)
+        (file, opened, group, opened.metadata.row_group(group).num_rows)
+        for file, opened in files
+        for group in range(opened.num_row_groups)
     ]
-    total = sum(count for _, _, count in groups)
+    total = sum(count for *_, count in groups)
     if not total:
         return
     wanted = range(len(groups))
@@ -177,12 +190,12 @@ def _add_parquet(found: Survey, pieces: _Pieces) -> None:
         wanted = sorted({k * (len(groups) - 1) // (NUM_PIECES - 1) for k in range(NUM_PIECES)})  # type: ignore[assignment]
         pieces.is_whole = False
     each = _max_rows(found) // len(wanted)
-    starts = np.cumsum([0, *(count for _, _, count in groups)]) / total
+    starts = np.cumsum([0, *(count for *_, count in groups)]) / total
     columns = list(found.files[0].columns)
     for k in wanted:
-        file, group, count = groups[k]
-        table = _first_rows(file, group, columns, count if pieces.is_whole else min(count, each))
-        pieces.add(table, starts[k], starts[k] + table.num_rows / total)
+        file, opened, group, count = groups[k]
+        table = _first_rows(opened, group, columns, count if pieces.is_whole else min(count, each))
+        pieces.add(file, table, starts[k], starts[k] + table.num_rows / total)
 
 
 def _first_rows(file: Any, group: int, columns: list[str], num_rows: int) -> Any:
@@ -197,13 +210,16 @@ def _first_rows(file: Any, group: int, columns: list[str], num_rows: int) -> Any
 
 
 def _add_fragments(found: Survey, pieces: _Pieces) -> None:
-    """The first rows of a source that only its reader knows how to open."""
-    left = _max_rows(found)
-    for fragment in list_fragments(found.source):
-        for block in read_fragment(fragment, found.source):
+    """The first rows of each of the files, which only their reader knows how to open."""
+    files = {file.path: file for file in found.files}
+    fragments = list_fragments(found.source, ranges=False)
+    for number, fragment in enumerate(fragments):
+        left = -(-_max_rows(found) // len(fragments))
+        for block in read_fragment(replace(fragment, partition=()), found.source):
             if not left:
                 pieces.is_whole = False
-                return
-            pieces.add(block.slice(0, left), 0.0, 1.0)
+                break
+            file = files.get(fragment.path, found.files[0])
+            pieces.add(file, block.slice(0, left), number / len(fragments), (number + 1) / len(fragments))
             pieces.is_whole &= block.num_rows <= left
             left -= pieces.tables[-1].num_rows

@@ -12,8 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
+from distml.data.breaks import Signs, find_records
 from distml.data.header import IS_NUMBER, has_header
+from distml.data.marks import find_marks
 from distml.errors import DataError
 
 _DELIMITERS = ("\t", ";", "|", ",")  # of two that fit alike the earlier: commas stand in values, tabs hardly
@@ -52,6 +55,10 @@ class Dialect:
     is_named: bool
     comment: str | None = None
     encoding: str = "utf-8"
+    quote: str | None = '"'
+    escape: str | None = None
+    decimal: Literal[".", ","] = "."
+    thousands: str | None = None
 
 
 def sniff(content: bytes, *, is_whole: bool) -> Dialect:
@@ -76,13 +83,15 @@ def sniff(content: bytes, *, is_whole: bool) -> Dialect:
     if not lines:
         raise DataError("a table has at least one row", received="an empty file" if is_whole else "blank lines")
     if lines[0].lstrip().startswith(("{", "[")):
-        raise DataError("a text table is delimited values", received="JSON", remedy="write it as CSV or Parquet")
+        raise DataError("a text table is delimited values", received="JSON", remedy="set data.source.format: json")
     comment = _comment(lines)
     remarks = [line for line in lines if comment is not None and line.startswith(comment)]
     rows = [line for line in lines if line not in remarks] or lines
     delimiter = _delimiter(rows)
-    records = _records(rows, delimiter)
+    quote, escape = _quoting(rows, delimiter)
+    records = _records(rows, delimiter, quote, escape)
     header = has_header(records)
+    decimal, thousands = find_marks(records[1:] if header and len(records) > 1 else records)
     names = records[0] if header else _commented_names(remarks, comment, delimiter, len(records[0]))
     columns = unique_names(names)
     return Dialect(
@@ -92,6 +101,10 @@ def sniff(content: bytes, *, is_whole: bool) -> Dialect:
         is_named=header and list(columns) == names,
         comment=comment,
         encoding=encoding,
+        quote=quote,
+        escape=escape,
+        decimal=decimal,  # type: ignore[arg-type]
+        thousands=thousands,
     )
 
 
@@ -178,11 +191,31 @@ def _delimiter(lines: Sequence[str]) -> str:
     return best
 
 
-def _consistency(lines: Sequence[str], delimiter: str) -> float:
+def _consistency(lines: Sequence[str], delimiter: str, quote: str | None = '"', escape: str | None = None) -> float:
     """The share of lines that have the most usual number of values, 0 where that is one."""
-    widths = Counter(len(record) for record in _records(lines, delimiter))
+    widths = Counter(len(record) for record in _records(lines, delimiter, quote, escape))
     width, count = widths.most_common(1)[0]
     return count / widths.total() if width > 1 else 0.0
+
+
+def _quoting(lines: Sequence[str], delimiter: str) -> tuple[str | None, str | None]:
+    """The quote and the escape by which the most lines have one number of values; the usual ones where that is alike."""
+    text = "".join(lines)
+    ways: list[tuple[str | None, str | None]] = [('"', None)]
+    if '\\"' in text:
+        ways.append(('"', "\\"))
+    if re.search(rf"(?:^|{re.escape(delimiter)})\s*'[^'\n]*'\s*(?:$|{re.escape(delimiter)})", text, re.MULTILINE):
+        ways.append(("'", None))
+    if '"' in text and _has_stray_quotes(lines, delimiter):
+        ways.append((None, None))
+    return max(ways, key=lambda way: (round(_consistency(lines, delimiter, *way), 2), -ways.index(way)))
+
+
+def _has_stray_quotes(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether a quote opens a value and none ends it before the lines do."""
+    content = "".join(lines).encode()
+    records = find_records(content, Signs(delimiter=delimiter.encode()), is_last=True)
+    return records.open_quote is not None or (records.has_quoted_breaks and _consistency(lines, delimiter, None) == 1)
 
 
 def _refuse_runs(lines: Sequence[str], delimiter: str) -> None:
@@ -194,10 +227,14 @@ def _refuse_runs(lines: Sequence[str], delimiter: str) -> None:
         )
 
 
-def _records(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+def _records(
+    lines: Sequence[str], delimiter: str, quote: str | None = '"', escape: str | None = None
+) -> list[list[str]]:
     """Lines as stripped values; at least one record."""
+    quoting: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     try:
-        records = [record for record in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if record]
+        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, escapechar=escape, **quoting)
+        records = [record for record in reader if record]
     except csv.Error:
         records = []
     return [[value.strip() for value in record] for record in records] or [[""]]

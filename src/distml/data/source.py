@@ -16,7 +16,7 @@ from distml.config.source import SourceConfig
 from distml.data import arrow, idx, image_folder, parquet, sql
 from distml.data.files import Fragment, find_files
 from distml.data.jsons import read_json, read_json_schema
-from distml.data.layout import Layout, aligned, lay_out, renamed
+from distml.data.layout import Layout, aligned, joined, lay_out, renamed
 from distml.data.log import ReadLog
 from distml.data.partitions import partition_fields, with_partition, with_partitions
 from distml.data.ranges import COMPRESSED, with_ranges
@@ -44,12 +44,14 @@ _NUM_THREADS = 16  # what is waited for is mostly an object store
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
-def list_fragments(source: SourceConfig) -> list[Fragment]:
+def list_fragments(source: SourceConfig, *, ranges: bool = True) -> list[Fragment]:
     """The fragments of a source, in an order that depends on names alone; all deliver the same columns, if so told.
+
+    Large texts are several only with `ranges`: finding out where they may be entered takes a pass over their bytes.
 
     Raises `DataError` when nothing is there or the format isn't known.
     """
-    fragments = _listed(source)
+    fragments = _listed(source, ranges=ranges)
     return read_layout(fragments, source).fragments if source.schema_changes == "align" else fragments
 
 
@@ -78,7 +80,7 @@ def _schema_of(fragment: Fragment, source: SourceConfig) -> Any:
     return pa.schema([*reader(fragment, source), *partition_fields(fragment)])
 
 
-def _listed(source: SourceConfig) -> list[Fragment]:
+def _listed(source: SourceConfig, *, ranges: bool) -> list[Fragment]:
     if source.uri.startswith("sklearn:"):
         name = source.uri.removeprefix("sklearn:")
         if name not in _BUNDLED:
@@ -98,7 +100,8 @@ def _listed(source: SourceConfig) -> list[Fragment]:
     for path, size in files:
         fragments += _fragments_of(filesystem, path, size, source)
     fragments = with_partitions(fragments, source)
-    return with_ranges([replace(part, index=index) for index, part in enumerate(fragments)], source, filesystem)
+    fragments = [replace(part, index=index) for index, part in enumerate(fragments)]
+    return with_ranges(fragments, source, filesystem) if ranges else fragments
 
 
 def _fragments_of(filesystem: Any, path: str, size: int, source: SourceConfig) -> list[Fragment]:
@@ -143,15 +146,15 @@ def read_head(source: SourceConfig, num_rows: int) -> Any:
         return sql.read_head(source, num_rows)
     blocks: list[Any] = []
     found = 0
-    for fragment in list_fragments(source):
+    for fragment in list_fragments(source, ranges=False):
         for block in read_fragment(fragment, source):
             blocks.append(block.slice(0, num_rows - found))
             found += blocks[-1].num_rows
             if found >= num_rows:
-                return pa.concat_tables(blocks)
+                return joined(blocks)
         if blocks and found:
             break  # later files are read as the first one's schema says
-    return pa.concat_tables(blocks) if blocks else pa.table({})
+    return joined(blocks) if blocks else pa.table({})
 
 
 def fingerprint(source: SourceConfig) -> list[Any]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distml.config.source import SourceConfig
-from distml.data.files import find_files
+from distml.data.files import Fragment, PartitionValue, find_files
+from distml.data.partitions import with_partitions
 from distml.data.patterns import patterns_of
-from distml.data.sniff import Dialect, sniff
-from distml.data.source import list_fragments, read_fragment
+from distml.data.sniff import Dialect, binary_kind, sniff
+from distml.data.source import list_fragments, read_fragment, read_layout
 from distml.errors import DataError
 
 HEAD_BYTES = 1 << 18
@@ -33,6 +34,12 @@ class File:
     columns: tuple[str, ...]
     dialect: Dialect | None = None
     needs_format: bool = False  # its name doesn't tell
+    partition: tuple[PartitionValue, ...] = ()  # what its folders' names say
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns and its folders'."""
+        return (*self.columns, *(part.name for part in self.partition))
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -86,6 +93,7 @@ def survey(uri: str, *, target: str | None = None, columns: Sequence[str] | None
             where=uri,
             remedy=_READABLE,
         )
+    files = _with_partitions(files, uri)
     chosen = _choose(files, target)
     left_out |= {file.path: _difference(file, chosen[0]) for file in files if file not in chosen}
     narrowed, kept = _narrowed(uri, chosen, left_out)
@@ -98,7 +106,9 @@ def survey(uri: str, *, target: str | None = None, columns: Sequence[str] | None
     )
 
 
-_READABLE = "what can be read: delimited text (csv, tsv; .gz, .bz2, .zst), Parquet, or sklearn:NAME"
+_READABLE = (
+    "what can be read: delimited text and JSON lines (.gz, .bz2, .zst too), Parquet, Arrow and Feather, or sklearn:NAME"
+)
 
 
 def _placed(error: DataError, path: str) -> DataError:
@@ -114,30 +124,43 @@ def _bundled(uri: str) -> Survey:
 
 def _look(filesystem: Any, path: str, size: int) -> File:
     head, is_whole = _head(filesystem, path)
-    if head.startswith(b"PAR1"):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            names = tuple(pq.read_schema(filesystem.open_input_file(path)).names)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError("a Parquet file is whole", received=str(error), where=path) from error
-        return File(path=path, size=size, format="parquet", columns=names, needs_format=_format_of(path) != "parquet")
     known = _format_of(path)
-    if known not in (None, "csv"):
-        source = SourceConfig(uri=path)
-        names = tuple(next(read_fragment(list_fragments(source)[0], source)).column_names)
-        return File(path=path, size=size, format=str(known), columns=names)
+    form = _kind_of(head) or known
+    if form == "idx":
+        raise DataError(
+            "a table to look at is text or Parquet, JSON or Arrow", received=binary_kind(head) or "images", where=path,
+            remedy="images need no look: name them in data.source.uri, and their labels in data.source.labels",
+        )  # fmt: skip
+    if form not in (None, "csv"):
+        source = SourceConfig(uri=path, format=form)  # type: ignore[arg-type]
+        names = tuple(read_layout(list_fragments(source, ranges=False), source).schema.names)
+        return File(path=path, size=size, format=str(form), columns=names, needs_format=known != form)
     dialect = sniff(head, is_whole=is_whole)
     return File(
         path=path, size=size, format="csv", columns=dialect.columns, dialect=dialect, needs_format=known is None
     )
 
 
+def _kind_of(head: bytes) -> str | None:
+    """The format that a file's first bytes show, None where it is of text or of none."""
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith((b"ARROW1\0", b"FEA1", b"\xff\xff\xff\xff")):
+        return "arrow"
+    return "json" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[") else None
+
+
+def _with_partitions(files: list[File], uri: str) -> list[File]:
+    """The files with what their folders' names say, where all lie in such folders."""
+    fragments = [Fragment(index=0, path=file.path, format=file.format) for file in files]
+    found = with_partitions(fragments, SourceConfig(uri=uri))
+    return [replace(file, partition=part.partition) for file, part in zip(files, found, strict=True)]
+
+
 def _format_of(path: str) -> str | None:
     """The format that the reader sees in a name, None where it asks for one."""
     try:
-        return list_fragments(SourceConfig(uri=path))[0].format
+        return list_fragments(SourceConfig(uri=path), ranges=False)[0].format
     except DataError:
         return None
 
@@ -158,7 +181,7 @@ def _choose(files: Sequence[File], target: str | None) -> list[File]:
     for file in files:
         kinds.setdefault(file.kind, []).append(file)
     return max(
-        kinds.values(), key=lambda group: (target in group[0].columns, sum(file.size for file in group), group[0].path)
+        kinds.values(), key=lambda group: (target in group[0].names, sum(file.size for file in group), group[0].path)
     )
 
 
@@ -225,6 +248,10 @@ def _source(uri: str, files: Sequence[File], columns: Sequence[str] | None) -> S
         comment=next((dialect.comment for dialect in dialects if dialect.comment), None),
         # What reads the widest set of bytes reads the others' plain letters as well.
         encoding=next((dialect.encoding for dialect in dialects if dialect.encoding != "utf-8"), "utf-8"),
+        quote=first.dialect.quote,
+        escape=next((dialect.escape for dialect in dialects if dialect.escape), None),
+        decimal=first.dialect.decimal,
+        thousands=first.dialect.thousands,  # type: ignore[arg-type]
     )
 
 
