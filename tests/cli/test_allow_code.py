@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_what_is_not_allowed_is_told_with_what_to_type(home):
 
 
 @pytest.mark.ray
-def test_the_same_values_on_workers_in_replicas_and_in_a_file(home):
+def test_the_same_values_on_workers_in_replicas_and_in_a_file(home, tmp_path_factory, monkeypatch):
     code = ("--allow-code", "mine_own")
     told = document(distml("run", "config.yaml", "--json", *code, cwd=home))
     assert told["version"] == 1
@@ -87,7 +88,9 @@ def test_the_same_values_on_workers_in_replicas_and_in_a_file(home):
     )
     assert scored.returncode == 0, scored.stderr
     wanted = pq.read_table(home / "out.parquet").column("probability_yes").to_pylist()
-    with serving("deploy", "mine/1", "--storage", "store", *code, cwd=home) as (_, url):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")  # where the package is found by PYTHONPATH alone
+    monkeypatch.setenv("PYTHONPATH", f"{home}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with serving("deploy", "mine/1", "--storage", home / "store", *code, cwd=elsewhere) as (_, url):
         assert set(httpx.get(f"{url}/schema").json()["properties"]) == {"a", "b"}
         answer = httpx.post(f"{url}/predict", json={"rows": rows(40).drop_columns(["sold"]).to_pylist()}).json()
     assert [shares["yes"] for shares in answer["probabilities"]] == wanted

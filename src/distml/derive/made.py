@@ -30,8 +30,8 @@ def derive(column: Column, schema: Schema, columns: Mapping[str, Any], num_rows:
     assert column.derived is not None
     program = compile_expression(column.derived, {one.name: one.kind for one in used}, place_of(column.name))
     value = program.run({one.name: read(one, columns[one.name]) for one in used})
-    lost = np.broadcast_to(value.lost, num_rows)
-    if lost.any():
+    if np.any(value.lost):
+        lost = np.broadcast_to(value.lost, num_rows)
         note("a derived value is a finite number", lost, "null", _Shown(used, columns))
     return write(value, num_rows)
 

@@ -64,7 +64,7 @@ def write(value: Value, n: int) -> Any:
     if value.kind == "categorical":
         is_one = value.data is None or isinstance(value.data, str)
         return pa.array([value.data] * n, pa.string()) if is_one else value.data
-    data = np.ascontiguousarray(np.broadcast_to(value.data, n))
+    data = value.data if np.ndim(value.data) else np.full(n, value.data)
     if value.kind == "numeric":
         return pa.array(data, pa.float64(), from_pandas=True)
     if value.kind == "datetime":
