@@ -62,16 +62,32 @@ class FeatureBatch:
         return cls.from_arrays({name: np.concatenate([part[name] for part in parts]) for name in names})
 
     def to_bytes(self) -> bytes:
-        """One safetensors file: a JSON header and raw arrays, no code."""
+        """One safetensors file: a JSON header and raw arrays, no code; codes in as few bytes as hold them."""
         from safetensors.numpy import save
 
-        return save({name: np.ascontiguousarray(array) for name, array in self.arrays().items()})
+        arrays = {name: _narrowed(array) if name in _CODES else array for name, array in self.arrays().items()}
+        return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> FeatureBatch:
         from safetensors.numpy import load
 
-        return cls.from_arrays(load(content))
+        arrays = load(content)
+        return cls.from_arrays({name: _widened(array) if name in _CODES else array for name, array in arrays.items()})
+
+
+_CODES = ("categorical", "target")
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    """Codes, int64, as the narrowest unsigned type that holds them; other numbers as they are."""
+    if array.dtype != np.int64:
+        return array
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.int64) if array.dtype.kind == "u" else array
 
 
 @dataclass(frozen=True, kw_only=True)

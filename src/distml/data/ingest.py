@@ -89,7 +89,7 @@ class Ingest:
         log = ReadLog()
         first = 0
         try:
-            for raw in read_fragment(fragment, self.source, log):
+            for raw in read_fragment(replace(fragment, coded=True), self.source, log):
                 yield RawBlock(first=first, table=raw)
                 first += raw.num_rows
         except DistmlError as error:

@@ -86,6 +86,9 @@ def aligned(table: Any, layout: Any) -> Any:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
         column = table.column(field.name)
+        if pa.types.is_dictionary(column.type) and column.type.value_type == field.type:
+            columns.append(column)
+            continue
         try:
             columns.append(column.cast(field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -12,7 +12,7 @@ from distml.data.log import ReadLog
 from distml.errors import DataError
 
 RUN_BYTES = 64 << 20  # of row groups that are one fragment
-_BATCH_ROWS = 1 << 18
+_MAX_ROWS, _MIN_ROWS, _MAX_CELLS = 1 << 18, 1 << 13, 1 << 24  # of a block
 
 
 def list_runs(whole: Fragment, filesystem: Any, target_bytes: int = RUN_BYTES) -> list[Fragment]:
@@ -38,11 +38,12 @@ def read_runs(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterato
     """A fragment's raw pyarrow tables, of the types that the file has."""
     import pyarrow as pa
 
-    file = _opened(open_filesystem(source), fragment.path)
+    file = _opened(open_filesystem(source), fragment.path, coded=fragment.coded)
+    size = min(_MAX_ROWS, max(_MIN_ROWS, _MAX_CELLS // max(1, len(file.schema_arrow.names))))
     try:
         if file.metadata.num_rows == 0:
             yield file.schema_arrow.empty_table()
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=list(fragment.row_groups or ())):
+        for batch in file.iter_batches(batch_size=size, row_groups=list(fragment.row_groups or ())):
             yield pa.Table.from_batches([batch])
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(fragment.path, error) from error
@@ -55,7 +56,7 @@ def read_schema(fragment: Fragment, source: SourceConfig) -> Any:
     return _opened(open_filesystem(source), fragment.path).schema_arrow
 
 
-def _opened(filesystem: Any, path: str) -> Any:
+def _opened(filesystem: Any, path: str, *, coded: bool = False) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -65,7 +66,12 @@ def _opened(filesystem: Any, path: str) -> Any:
             remedy="decompress it",
         )  # fmt: skip
     try:
-        return pq.ParquetFile(filesystem.open_input_file(path))
+        file = pq.ParquetFile(filesystem.open_input_file(path))
+        texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        if not coded or not texts:
+            return file
+        # As the file stores them, which saves taking them apart and putting them together again.
+        return pq.ParquetFile(filesystem.open_input_file(path), metadata=file.metadata, read_dictionary=texts)
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(path, error) from error
 

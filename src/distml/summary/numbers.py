@@ -13,7 +13,8 @@ def as_numbers(values: Any) -> np.ndarray:
     import pyarrow.compute as pc
 
     if pa.types.is_timestamp(values.type):
-        values = pc.divide(pc.cast(pc.cast(values, pa.timestamp("us")), pa.int64()).cast(pa.float64()), 1e6)
+        whole = pc.cast(pc.cast(values, pa.timestamp("us")), pa.int64())
+        values = pc.divide(whole.cast(pa.float64(), safe=False), 1e6)  # far from 1970 to the nearest microseconds
     return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 DISTINCT_SKETCH = 1024
-_SLACK = 4  # how many times as many hashes are looked at as are wanted, so that repeated ones seldom leave too few
 
 
 def least_distinct(known: np.ndarray, hashes: np.ndarray) -> np.ndarray:
@@ -13,7 +14,7 @@ def least_distinct(known: np.ndarray, hashes: np.ndarray) -> np.ndarray:
     if len(known) == DISTINCT_SKETCH:
         return np.unique(np.concatenate([known, hashes[hashes < known[-1]]]))[:DISTINCT_SKETCH]
     # Hashes are uniform, so as many as are wanted lie among the least, unless the values repeat.
-    few = _below_share(hashes, _SLACK * DISTINCT_SKETCH)
+    few = _below_share(hashes, DISTINCT_SKETCH)
     if few is not None:
         least = np.unique(np.concatenate([known, hashes[few]]))
         if len(least) >= DISTINCT_SKETCH:
@@ -31,7 +32,7 @@ def estimate_distinct(least: np.ndarray) -> int:
 
 def first_distinct(hashes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the first row of each of the `size` smallest distinct hashes, and those hashes."""
-    few = _below_share(hashes, _SLACK * size)
+    few = _below_share(hashes, size)
     if few is not None:
         distinct, first = np.unique(hashes[few], return_index=True)
         if len(distinct) >= size:
@@ -41,10 +42,14 @@ def first_distinct(hashes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _below_share(hashes: np.ndarray, count: int) -> np.ndarray | None:
-    """Positions of the hashes below a bound that about `count` uniform ones lie below; None where that is most."""
-    if len(hashes) < 4 * count:
+    """Positions of the hashes below a bound that `count` of as many uniform ones nearly always lie below.
+
+    None where that is most of them.
+    """
+    wanted = count + 8 * math.sqrt(count)
+    if len(hashes) < 4 * wanted:
         return None
-    return np.flatnonzero(hashes < np.uint64(2.0**64 * count / len(hashes)))
+    return np.flatnonzero(hashes < np.uint64(2.0**64 * wanted / len(hashes)))
 
 
 def _distinct(hashes: np.ndarray) -> np.ndarray:

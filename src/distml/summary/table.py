@@ -11,7 +11,6 @@ import numpy as np
 
 from distml.config.base import Kind
 from distml.hashing import mix
-from distml.images import brightness, is_tensor
 from distml.schema import with_plain_texts
 from distml.summary.column import ColumnSummary
 from distml.summary.numbers import as_numbers, lengths
