@@ -11,6 +11,7 @@ import numpy as np
 
 from distml.config.base import Kind
 from distml.hashing import mix
+from distml.images import brightness, is_tensor
 from distml.schema import with_plain_texts
 from distml.summary.column import ColumnSummary
 from distml.summary.numbers import as_numbers, lengths
@@ -111,6 +112,8 @@ class TableSummary:
         for i, (name, column) in enumerate(self.columns.items()):
             if column.kind == "text":
                 chosen = chosen.set_column(i, name, lengths(chosen.column(i)))
+            elif is_tensor(chosen.column(i).type):
+                chosen = chosen.set_column(i, name, brightness(chosen.column(i)))
         return chosen
 
     def merge(self, *others: TableSummary) -> TableSummary:
