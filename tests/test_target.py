@@ -1,20 +1,23 @@
+import pickle
+
 import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
 
 from distml.errors import DataError
+from distml.metrics import METRICS
 from distml.scaling import LinearScale, LogScale, QuantileScale
-from distml.target import ClassTarget, NumericTarget, Target, fit_target, target_from_dict, target_to_dict
+from distml.target import ClassTarget, NumericTarget, Target, fit_target, own_unit, target_from_dict, target_to_dict
 from tables import cleaner_of, data_config, summary_of
 
 
-def fitted(values: pa.Array | list, task: str = "auto", **data) -> tuple[Target, np.ndarray]:
+def fitted(values: pa.Array | list, task: str = "auto", scale: str = "standard", **data) -> tuple[Target, np.ndarray]:
     """The target of a raw column, and its rows encoded."""
     values = values if isinstance(values, pa.Array) else pa.array(values)
     table = pa.table({"x": list(range(len(values))), "y": values})
     cleaner = cleaner_of(table, task=task, **data)
-    target = fit_target(cleaner.schema, summary_of(cleaner, table), data_config(task=task, **data))
+    target = fit_target(cleaner.schema, summary_of(cleaner, table), data_config(task=task, **data), scale)
     return target, target.encode(cleaner.apply(table).table.column("y").chunk(0))
 
 
@@ -85,7 +88,9 @@ def test_numbers_are_standardised_and_come_back():
 
 
 def test_decoding_is_in_double_precision():
-    assert NumericTarget(mean=1e9, scaling=LinearScale(center=1e9, scale=1.0)).decode(np.array([0.5], np.float32)).tolist() == [1e9 + 0.5]
+    assert NumericTarget(mean=1e9, scaling=LinearScale(center=1e9, scale=1.0)).decode(
+        np.array([0.5], np.float32)
+    ).tolist() == [1e9 + 0.5]
 
 
 def test_a_class_that_fitting_never_saw_is_refused():
@@ -110,3 +115,46 @@ def test_round_trips_through_json(target):
     copy = target_from_dict(orjson.loads(orjson.dumps(target_to_dict(target))))
     assert copy == target
     assert list(map(type, getattr(copy, "labels", ()))) == list(map(type, getattr(target, "labels", ())))
+
+
+SKEWED = np.exp(np.random.default_rng(0).normal(0, 2, 400)).round(6)
+
+
+@pytest.mark.parametrize("scale", ["standard", "robust", "minmax", "quantile", "log1p", "none"])
+@pytest.mark.parametrize("values", [SKEWED, -SKEWED, SKEWED - 3], ids=["positive", "negative", "both"])
+def test_scaled_targets_come_back(scale, values):
+    target, encoded = fitted(values.tolist(), "regression", scale)
+    assert target.mean == pytest.approx(values.mean())
+    assert encoded.dtype == np.float32
+    np.testing.assert_allclose(target.decode(encoded), values, rtol=1e-5, atol=1e-4 * np.ptp(values))
+
+
+@pytest.mark.parametrize("scale", ["quantile", "log1p"])
+def test_a_skewed_target_is_trained_on_without_its_tail(scale):
+    _, encoded = fitted(SKEWED.tolist(), "regression", scale)
+    assert abs(encoded.mean() - np.median(encoded)) < 0.5
+    _, standard = fitted(SKEWED.tolist(), "regression")
+    assert standard.max() > 2 * encoded.max()
+
+
+def test_a_scale_that_the_target_does_not_allow_is_refused():
+    with pytest.raises(DataError, match="vary enough for its scale; received robust") as caught:
+        fitted([0.0] * 99 + [1.0], "regression", "robust")
+    assert (caught.value.where, caught.value.remedy) == ("column y", "set features.target: standard or quantile")
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
+@pytest.mark.parametrize("scale", ["standard", "log1p", "quantile", "none"])
+def test_scores_of_a_fit_are_in_the_targets_own_unit(name, scale):
+    target, encoded = fitted(SKEWED.tolist(), "regression", scale)
+    predicted = (encoded + 0.25).astype(np.float32)
+    metric = own_unit(METRICS[name], target)
+    wanted = METRICS[name](target.decode(encoded), target.decode(predicted))
+    assert metric(encoded, predicted) == pytest.approx(wanted)
+    assert pickle.loads(pickle.dumps(metric))(encoded, predicted) == metric(encoded, predicted)
+    assert (metric.name, metric.sign) == (name, METRICS[name].sign)
+    assert np.isnan(metric(encoded, np.full(len(encoded), np.nan)))
+
+
+def test_scores_of_classes_have_no_unit():
+    assert own_unit(METRICS["roc_auc"], ClassTarget(labels=("a", "b"))) is METRICS["roc_auc"]
