@@ -54,12 +54,21 @@ def find_leaks(cleaned: Any, schema: Schema, target: Target, columns: Columns) -
     rest = [lone for lone in scores if lone.column not in certain]
     if not rest:  # nothing would be left to learn from
         return Leaks(likely=tuple(certain.values()), scores=tuple(scores))
-    alone = [lone for lone in standing_out(rest) if not is_by_design(features[lone.column])]
+    alone = [lone for lone in standing_out(rest, _margin(target, len(wanted))) if not is_by_design(features[lone.column])]
     return Leaks(
         certain=tuple(certain.values()),
         likely=tuple(_outstanding(lone, rest[len(alone)]) for lone in alone),
         scores=tuple(scores),
     )
+
+
+def _margin(target: Target, num_rows: int) -> float:
+    """Two standard errors, at most, of a skill: Mann and Whitney's (1947) of 2 AUC - 1, or those of a squared
+    correlation."""
+    if not target.counts:
+        return float(1.54 / np.sqrt(num_rows))
+    few = min(target.num_others, num_rows - 1)
+    return float(4 * np.sqrt((num_rows + 1) / (12 * few * (num_rows - few))))
 
 
 def as_array(column: Any) -> np.ndarray:

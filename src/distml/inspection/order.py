@@ -119,8 +119,12 @@ def _target_drift(view: View, target: Target) -> Iterator[Suspect]:
 
 
 def beyond_chance(target: Target) -> float:
-    """A skill that a row's place reaches by chance hardly ever: three standard errors of 2 AUC - 1 and more."""
-    return max(_ORDERED, 0.0 if not target.counts else 6 / np.sqrt(12 * target.num_others))
+    """A skill that a row's place reaches by chance hardly ever: four standard errors of 2 AUC - 1, which Mann and
+    Whitney (1947) give for two classes, and at least what is worth telling."""
+    if not target.counts:
+        return _ORDERED
+    few, total = target.num_others, sum(target.counts.values())
+    return max(_ORDERED, float(8 * np.sqrt((total + 1) / (12 * few * max(total - few, 1)))))
 
 
 def told_by_tenth(position: np.ndarray, wanted: np.ndarray, target: Target) -> str:
@@ -149,7 +153,7 @@ def _drift(view: View, columns: Columns) -> Iterator[Suspect]:
         if lone.skill >= max(_ORDERED, 30 / view.sample.num_rows):
             yield Suspect(
                 kind="drift", rule="a column doesn't change along the table", column=lone.column, level="low",
-                told=f"tells alone {lone.skill:.0%} of where in the table a row stands",
+                told="tells by itself where in the table a row stands",
                 remedy="where the order is that of time, split by time, or scores come out too high",
                 count=view.num_rows,
             )  # fmt: skip

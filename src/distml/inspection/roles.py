@@ -129,7 +129,8 @@ def suspect_classes(view: View, target: Target, threshold: float) -> Iterator[Su
         )  # fmt: skip
     label, count = min(target.counts.items(), key=lambda pair: (pair[1], pair[0]))
     share = count / total
-    if share < threshold * 2 / len(target.counts):
+    error = np.sqrt(share * (1 - share) / total)
+    if share + 2 * error < threshold * 2 / len(target.counts):  # and not by the luck of the draw
         yield Suspect(
             kind="imbalance", rule="classes are of like size", column=target.name,
             level="medium" if share < _EXTREME else "low",

@@ -156,15 +156,15 @@ def almost_perfect(scores: list[Lone]) -> list[Lone]:
     return [lone for lone in scores if lone.skill >= _ALMOST_PERFECT[lone.task]]
 
 
-def standing_out(scores: list[Lone]) -> list[Lone]:
-    """The columns, three at most, whose scores stand far above those of all others; scores best first.
+def standing_out(scores: list[Lone], margin: float = 0.0) -> list[Lone]:
+    """The columns, three at most, whose scores stand far above those of all others, by a margin; scores best first.
 
     >>> scores = [Lone(column=c, skill=s, task="binary") for c, s in zip("abcd", (0.6, 0.3, 0.2, 0.1))]
     >>> [lone.column for lone in standing_out(scores)]
     ['a']
     """
     for k in range(1, min(3, len(scores) - _NUM_OTHERS) + 1):
-        if scores[k - 1].skill >= _HIGH and scores[k - 1].skill >= _FAR * scores[k].skill:
+        if scores[k - 1].skill >= _HIGH and scores[k - 1].skill - margin >= _FAR * scores[k].skill:
             return scores[:k]
     return []
 

@@ -91,6 +91,9 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
         said["data", "source", "columns"] = "CHECK: made up where the file names none; give better names, in this order"
     if data.source.comment:
         said["data", "source", "comment"] = "lines that begin so are left out"
+    if data.source.decimal != "." or data.source.thousands:
+        said["data", "source", "decimal"] = "CHECK: numbers are read so"
+        said["data", "source", "thousands"] = "CHECK: what stands between a number's thousands is left out"
     tokens = proposal.tokens.missing.values()
     said["data", "source", "missing"] = "; ".join(counted(rows) for rows in tokens)
     if proposal.left_out:

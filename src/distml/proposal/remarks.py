@@ -11,6 +11,7 @@ from distml.clean.convert import whole
 from distml.data.sample import Sample
 from distml.hashing import row_hashes
 from distml.inspection import signs
+from distml.inspection.order import beyond_chance, told_by_tenth
 from distml.inspection.remark import Remark, counted, shown
 from distml.inspection.scores import score_columns
 from distml.inspection.targets import Target, same_spelling
@@ -23,7 +24,6 @@ _MOSTLY, _MANY_ROWS = 0.5, 100
 _FEW_VALUES = 12
 _MANY_CATEGORIES = 1000
 _FEW_ROWS = 10  # of a class, or of one of few values
-_ORDERED = 0.1  # skill of a row's place in the table
 
 
 def are_cases(table: Any) -> bool:
@@ -70,35 +70,13 @@ def _order(sample: Sample, cleaned: Any, target: Target) -> Iterator[Remark]:
     values = whole(cleaned.column(target.name))
     present = values.is_valid().to_numpy(zero_copy_only=False)
     position, wanted = sample.position[: len(present)][present], target.encode(values.drop_null())
-    if len(wanted) < 200 or score_columns({"": position}, wanted, target.task)[0].skill < _beyond_chance(target):
+    if len(wanted) < 200 or score_columns({"": position}, wanted, target.task)[0].skill < beyond_chance(target):
         return
-    tenth = np.minimum((np.argsort(np.argsort(position)) * 10) // len(position), 9)
-    if target.task == "multiclass":
-        told = "its classes stand together"
-    elif target.task == "binary":
-        code = list(target.counts).index(_label(target))
-        told = f"share of {shown(_label(target))} by tenth: " + " ".join(
-            f"{(wanted[tenth == k] == code).mean():.2g}" for k in range(10)
-        )
-    else:
-        told = "mean by tenth: " + " ".join(f"{float(f'{wanted[tenth == k].mean():.4g}'):,.10g}" for k in range(10))
     yield Remark(
         target.name,
-        f"the target changes along the table ({told}). Where its order is that of time, a split by chance shows the "
-        "model its future, and scores come out too high",
+        f"the target changes along the table ({told_by_tenth(position, wanted, target)}). Where its order is that of "
+        "time, a split by chance shows the model its future, and scores come out too high",
     )
-
-
-def _beyond_chance(target: Target) -> float:
-    """A skill that a row's place reaches by chance hardly ever: three standard errors of 2 AUC - 1 and more."""
-    return max(_ORDERED, 0.0 if not target.counts else 6 / np.sqrt(12 * target.num_others))
-
-
-def _label(target: Target) -> str:
-    from distml.clean import as_text
-
-    assert target.positive is not None
-    return as_text(target.positive)
 
 
 def _of_target(cleaned: Any, target: Target) -> Iterator[Remark]:
