@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from databases import PASSWORD, VARIABLE, Server, binaries, postgresql
 from own_code import own_package as own_package
@@ -16,6 +17,10 @@ pytest.register_assert_rewrite("contracts")
 
 # Before anything imports ray: quiet, and without a token file in the home of whoever runs the tests.
 os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+
+# No test asks for a machine of a certain speed.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 SHARED_DATA = Path(os.environ.get("DISTML_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

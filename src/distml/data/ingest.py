@@ -57,7 +57,8 @@ class Summarise:
                 continue
             some = None
             if split == "train" and hashes is not None:
-                some = {name: hashed[chosen] for name, hashed in hashes.items()}
+                numbers = [name for name, column in self.empty.columns.items() if column.is_number]
+                some = {name: hashes[name][chosen] for name in numbers}
             summaries[split] = self.fresh(split)
             summaries[split].update(taken(table, chosen), rows[chosen], some)
         return summaries
@@ -125,6 +126,7 @@ class Ingest:
         hashes = {column: hash_column(cleaned.table.column(column)) for column in cleaned.table.column_names}
         rows = self._row_hashes(raw.table, cleaned, hashes)
         kept = self._with_target(cleaned.table, findings)
+        findings += self._findings_of_order(fragment, first, cleaned, kept)
         inputs = self._input_hashes(hashes)
         overlapping = kept & _among(inputs, self.test_inputs)
         repeated = _repeated(rows, kept)
@@ -138,7 +140,7 @@ class Ingest:
             inputs=None if inputs is None or self.table == "source" else inputs[chosen],
         )  # fmt: skip
         table = taken(cleaned.table, chosen)
-        part = self._dealt(part, table, {name: hashed[chosen] for name, hashed in hashes.items()})
+        part = self._dealt(part, table, hashes if left.all() else {n: hashed[chosen] for n, hashed in hashes.items()})
         places = first + np.flatnonzero(cleaned.kept)[chosen]
         return part, table.append_column(ROW, pa.array(part.rows)).append_column(PLACE, pa.array(places, pa.int64()))
 
@@ -168,13 +170,21 @@ class Ingest:
             findings.append(Finding(rule=rule, column=name, count=missing, action="drop", table=self.table))
         return has_target
 
+    def _findings_of_order(self, fragment: Fragment, first: int, cleaned: Cleaned, kept: np.ndarray) -> list[Finding]:
+        if self.table == "test" or self.dealing.column is None:
+            return []
+        numbers = np.flatnonzero(cleaned.kept)[kept]
+        is_private = self.cleaner.schema[self.dealing.column].private
+        found = self.dealing.findings(taken(cleaned.table, np.flatnonzero(kept)), numbers, private=is_private)
+        return [replace(finding.placed(self.table, first), file=fragment.path) for finding in found]
+
     def _dealt(self, part: Part, table: Any, hashes: Hashes) -> Part:
         """The part with the splits that its rows are sure to get, and their summaries."""
         if self.table == "test":
             splits = np.full(part.num_rows, SPLITS.index("test"), np.int8)
             return replace(part, foreseen=splits, summaries=self.summarise(table, part.rows, splits))
         keys, strata = self.dealing.keys(table, part.rows), self.dealing.strata(table)
-        part = replace(part, keys=keys, strata=strata, num_unordered=self.dealing.num_unordered(table))
+        part = replace(part, keys=keys, strata=strata)
         if self.inherited is not None:
             splits = self.inherited.assign(keys, strata)
         else:

@@ -64,7 +64,7 @@ class ColumnSummary:
         return estimate_distinct(self.smallest)
 
     def update(self, column: Any, hashes: np.ndarray | None = None) -> None:
-        """Adds a pyarrow array's values, texts plain or coded; `hashes` are theirs, where they are known already."""
+        """Adds a pyarrow array's values, texts plain or coded; `hashes` are those of numbers, where they are known."""
         column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
         if self.kind == "image" and is_tensor(column.type):
             hashes = hash_column(column) if hashes is None and self.smallest is not None else hashes
@@ -74,10 +74,10 @@ class ColumnSummary:
             column = lengths(column)
         self.count += len(column)
         self.nulls += column.null_count
-        if self.is_number:
-            self._update_numbers(as_numbers(column.drop_null() if column.null_count else column))
-        else:
+        if not self.is_number:
             self._update_categories(column)
+            return
+        self._update_numbers(as_numbers(column.drop_null() if column.null_count else column))
         if self.smallest is not None and len(column):
             hashes = hash_column(column) if hashes is None else hashes
             present = hashes[column.is_valid().to_numpy(zero_copy_only=False)] if column.null_count else hashes
@@ -109,8 +109,11 @@ class ColumnSummary:
         self.bins = counts if self.bins is None else self.bins + counts
 
     def _update_categories(self, column: Any) -> None:
+        words, counts = _counted(column)
         if self.categories is not None:
-            self.categories = _added(self.categories, _counts(column))
+            self.categories = _added(self.categories, dict(zip(words.to_pylist(), counts.tolist(), strict=True)))
+        if self.smallest is not None:
+            self.smallest = least_distinct(self.smallest, hash_column(words))
 
     def merge(self, other: ColumnSummary) -> ColumnSummary:
         """The summary of both columns' values together."""
@@ -182,18 +185,16 @@ class ColumnSummary:
         return cls(**rest, smallest=None)
 
 
-def _counts(column: Any) -> dict[str, int]:
-    """How often each text of a pyarrow array is there; nulls are not counted."""
+def _counted(column: Any) -> tuple[Any, np.ndarray]:
+    """The distinct texts of a pyarrow array [k] and how often each is there, int64 [k]; nulls are not counted."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type):
         counted = column.drop_null().value_counts()
-        pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_numpy().tolist(), strict=True)
-        return dict(pairs)
-    codes = column.indices.drop_null().to_numpy()
-    counts = np.bincount(codes, minlength=len(column.dictionary))
+        return counted.field("values"), counted.field("counts").to_numpy()
+    counts = np.bincount(column.indices.drop_null().to_numpy(), minlength=len(column.dictionary))
     used = np.flatnonzero(counts)
-    return dict(zip(column.dictionary.take(pa.array(used)).to_pylist(), counts[used].tolist(), strict=True))
+    return column.dictionary.take(pa.array(used)), counts[used]
 
 
 def _pooled(n_a: int, mean_a: float, m2_a: float, n_b: int, mean_b: float, m2_b: float) -> tuple[float, float]:

@@ -96,10 +96,10 @@ class TableSummary:
     ) -> None:
         """Adds a pyarrow table that has the summary's columns.
 
-        `rows` are its row hashes, needed for the sample; `hashes` those of its columns' values, where they are known.
+        `rows` are its row hashes, needed for the sample; `hashes` those of its numbers, where they are known.
         """
         for name, column in self.columns.items():
-            column.update(table.column(name), None if hashes is None else hashes[name])
+            column.update(table.column(name), None if hashes is None else hashes.get(name))
         self._by_target.update(table, rows)
         if self.sample_size and table.num_rows:
             assert rows is not None, "a sample needs row hashes"
