@@ -56,7 +56,7 @@ def describe(found: Inspection) -> WrittenSchema:
     view = found.source
     columns = {
         column.name: _written(view, column)
-        for column in view.cleaner.schema.kept if column.name in view.columns
+        for column in view.cleaner.schema.kept if column.name in view.columns and column.derived is None
     }  # fmt: skip
     return WrittenSchema(source=view.source.uri, rows=view.num_rows, columns=columns)
 
@@ -124,7 +124,8 @@ def read_schema(path: str) -> WrittenSchema:
 
 def suspect_schema(view: View, schema: WrittenSchema) -> Iterator[Suspect]:
     """What a table breaks of a written schema, column by column."""
-    own = {column.name: column for column in view.cleaner.schema.kept if column.name in view.columns}
+    kept = [column for column in view.cleaner.schema.kept if column.derived is None]  # the table's own
+    own = {column.name: column for column in kept if column.name in view.columns}
     excluded = {column.name for column in view.cleaner.schema.of_role("excluded")}
     for name in schema.columns:
         if name not in own and name not in excluded:
