@@ -46,18 +46,15 @@ class TargetCounts:
 
         if self.cells is None or len(categories) == 0:
             return
+        words, codes = _coded(categories)
         is_number = pa.types.is_floating(target.type) or pa.types.is_integer(target.type)
-        empty = pa.nulls(len(target), pa.string())
-        rows = pa.table(
-            {
-                "category": _texts(categories),
-                "fold": pa.array(folds, pa.int64()),
-                "label": empty if is_number else _texts(target),
-                "count": pa.array(np.ones(len(target), np.int64)),
-                "total": pc.cast(target, pa.float64()) if is_number else pa.array(np.zeros(len(target))),
-            }
-        )
-        self.cells = _added(self.cells, rows)
+        labels, marks = (pa.array([], pa.string()), np.zeros(len(folds), np.int64)) if is_number else _coded(target)
+        keys = (codes * self.num_folds + folds) * (len(labels) + 1) + marks
+        cells, counts, totals = _by_key(keys, pc.cast(target, pa.float64()).to_numpy() if is_number else None)
+        rest, marks = np.divmod(cells, len(labels) + 1)
+        codes, folds = np.divmod(rest, self.num_folds)
+        found = {"category": _taken(words, codes), "fold": folds, "label": _taken(labels, marks)}
+        self.cells = _added(self.cells, pa.table({**found, "count": counts, "total": totals}))
 
     def merge(self, other: TargetCounts) -> TargetCounts:
         """The counts of both tables' rows together; neither is changed."""
@@ -115,12 +112,38 @@ def _empty() -> Any:
     return pa.schema([*kinds.items(), ("count", pa.int64()), ("total", pa.float64())]).empty_table()
 
 
-def _texts(values: Any) -> Any:
+def _coded(values: Any) -> tuple[Any, np.ndarray]:
+    """Distinct texts of a pyarrow array of texts, plain or coded, and the place of each value among them, int64 [n];
+    null comes after the last."""
     import pyarrow as pa
 
     if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    return values if values.type == pa.string() else values.cast(pa.string())
+        is_coded = pa.types.is_dictionary(values.type)
+        values = (values.unify_dictionaries() if is_coded else values).combine_chunks()
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    words = values.dictionary.cast(pa.string())
+    places = values.indices.cast(pa.int64()).fill_null(len(words)).to_numpy(zero_copy_only=False)
+    return words, places
+
+
+def _taken(words: Any, places: np.ndarray) -> Any:
+    import pyarrow as pa
+
+    return words.take(pa.array(places, mask=places == len(words)))
+
+
+def _by_key(keys: np.ndarray, values: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct keys, int64 [m], how many rows have each, and the sums of their values (0 without), added in order."""
+    found, places = keys, keys
+    if keys.max() > 4 * len(keys) + 100_000:
+        found, places = np.unique(keys, return_inverse=True)
+    counts = np.bincount(places)
+    totals = np.zeros(len(counts)) if values is None else np.bincount(places, weights=values)
+    if found is not keys:
+        return found, counts, totals
+    used = np.flatnonzero(counts)
+    return used, counts[used], totals[used]
 
 
 def _added(cells: Any, more: Any) -> Any:
