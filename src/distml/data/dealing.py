@@ -12,14 +12,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from distml.errors import DataError
+from distml.clean import MAX_EXAMPLES, Finding
+from distml.clean.findings import Taken
 from distml.hashing import hash_column, mix
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 DealingKind = Literal["random", "stratified", "group", "time", "predefined"]
 LAST = np.uint64(2**64 - 1)
+_SIGN = np.uint64(2**63)
 _KEY_OF: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
+_RULES: dict[str, tuple[str, Taken, str]] = {
+    "group": ("a row belongs to a group", "warn", "rows without one are each dealt on their own"),
+    "time": ("a row has a time", "warn", "rows without one are training rows"),
+    "predefined": (
+        "a predefined split says of every row where it belongs", "fail",
+        "name its values in split.values, or drop such rows with clean.rules",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +69,8 @@ class Dealing:
     def keys(self, table: Any, rows: np.ndarray) -> np.ndarray:
         """Each row's place in the order, uint64 [n]: test rows come first, then validation, then training rows.
 
-        table: cleaned pyarrow table; rows: uint64 [n], its row hashes. Raises `DataError` for a row that a predefined
-        split says nothing about.
+        table: cleaned pyarrow table; rows: uint64 [n], its row hashes. Rows without what a split by time or column
+        goes by are training rows; `findings` tells of them.
         """
         if self.kind in ("random", "stratified"):
             return self._shuffled(rows)
@@ -71,7 +81,8 @@ class Dealing:
             return np.where(missing, LAST, _backwards(column))
         if self.kind == "group":  # a row without a group is one of its own
             return self._shuffled(np.where(missing, rows, hash_column(column)))
-        return self._predefined(column, missing)
+        keys = np.array([*(_KEY_OF[split] for split in self.values.values()), _KEY_OF["train"]], np.uint64)
+        return keys[self._value_codes(column)]
 
     def strata(self, table: Any) -> Strata:
         """The stratum of each row of a cleaned table."""
@@ -83,30 +94,37 @@ class Dealing:
         codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
         return Strata(codes=codes, labels=tuple(coded.dictionary.to_pylist()))
 
-    def num_unordered(self, table: Any) -> int:
-        """Rows without a group or a time."""
-        return int(table.column(self.column).null_count) if self.kind in ("group", "time") else 0
+    def findings(self, table: Any, numbers: np.ndarray, *, private: bool = False) -> list[Finding]:
+        """What is wrong with what rows are dealt by.
+
+        table: cleaned pyarrow table; numbers: int64 [n], its rows' numbers; private: whether values are to be hidden.
+        """
+        if self.kind not in _RULES:
+            return []
+        rule, action, remedy = _RULES[self.kind]
+        column = table.column(self.column)
+        if self.kind == "predefined":
+            wrong = np.flatnonzero(self._value_codes(column) == len(self.values))
+        else:
+            wrong = np.flatnonzero(column.is_null().to_numpy())
+        if not len(wrong):
+            return []
+        shown = column.take(wrong[:MAX_EXAMPLES]).to_pylist()
+        values = ["(missing)" if value is None else "(private)" if private else repr(value) for value in shown]
+        examples = tuple(zip(numbers[wrong[:MAX_EXAMPLES]].tolist(), values, strict=True))
+        count = len(wrong)
+        return [Finding(rule=rule, column=self.column, count=count, action=action, examples=examples, remedy=remedy)]
 
     def _shuffled(self, hashes: np.ndarray) -> np.ndarray:
         return mix(hashes ^ mix(np.array([self.seed], np.uint64))[0])
 
-    def _predefined(self, column: Any, missing: np.ndarray) -> np.ndarray:
+    def _value_codes(self, column: Any) -> np.ndarray:
+        """Which of `values` each row of a predefined split's column has, int64 [n]; their number for any other."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        texts = column.cast(pa.string())
-        place = pc.index_in(texts, value_set=pa.array(list(self.values), pa.string()))
-        unknown = place.is_null().to_numpy()
-        if unknown.any():
-            row = int(np.flatnonzero(unknown)[0])
-            raise DataError(
-                "a predefined split says of every row where it belongs",
-                received=f"{texts[row].as_py()!r} in {int(unknown.sum())} rows of this piece of the table",
-                where=f"column {self.column}",
-                remedy="name its values in split.values, or drop such rows with clean.rules",
-            )
-        keys = np.array([_KEY_OF[split] for split in self.values.values()], np.uint64)
-        return keys[place.to_numpy(zero_copy_only=False)]
+        codes = pc.index_in(column.cast(pa.string()), value_set=pa.array(list(self.values), pa.string()))
+        return codes.cast(pa.int64()).fill_null(len(self.values)).to_numpy()
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "values": dict(self.values)}
@@ -118,8 +136,9 @@ def _backwards(column: Any) -> np.ndarray:
     import pyarrow.compute as pc
 
     if pa.types.is_timestamp(column.type):
-        stamps = pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())
-    else:  # a number, such as a year: to a millionth
-        stamps = pc.cast(pc.multiply(pc.cast(column, pa.float64()), 1e6), pa.int64(), safe=False)
-    ordered = pc.fill_null(stamps, 0).to_numpy().view(np.uint64) ^ np.uint64(2**63)
+        stamps = pc.fill_null(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()), 0).to_numpy()
+        ordered = stamps.view(np.uint64) ^ _SIGN
+    else:  # a number, such as a year: a float's bits are in its order, but those below 0 backwards
+        bits = (pc.fill_null(pc.cast(column, pa.float64()), 0.0).to_numpy() + 0.0).view(np.uint64)
+        ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN)
     return LAST - ordered

@@ -173,9 +173,10 @@ class Ingest:
     def _findings_of_order(self, fragment: Fragment, first: int, cleaned: Cleaned, kept: np.ndarray) -> list[Finding]:
         if self.table == "test" or self.dealing.column is None:
             return []
+        name = self.dealing.column
+        ordered = taken(cleaned.table.select([name]), np.flatnonzero(kept))
         numbers = np.flatnonzero(cleaned.kept)[kept]
-        is_private = self.cleaner.schema[self.dealing.column].private
-        found = self.dealing.findings(taken(cleaned.table, np.flatnonzero(kept)), numbers, private=is_private)
+        found = self.dealing.findings(ordered, numbers, private=self.cleaner.schema[name].private)
         return [replace(finding.placed(self.table, first), file=fragment.path) for finding in found]
 
     def _dealt(self, part: Part, table: Any, hashes: Hashes) -> Part:

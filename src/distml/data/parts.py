@@ -53,7 +53,6 @@ class Part:
     num_repeated: int = 0  # rows that stand earlier in the same block
     num_overlapping: int = 0  # source rows that equal a test row
     overlapping: np.ndarray = field(default_factory=no_hashes)  # hashes of those that are left out
-    num_unordered: int = 0  # rows without a group or time to be dealt by
     inputs: np.ndarray | None = None  # uint64 [n], hashes of features and target alone, of a test table's rows
     foreseen: np.ndarray | None = None  # int8 [n], the splits that rows were summarised in; None where none was
     summaries: Summaries = field(default_factory=dict)

@@ -138,23 +138,24 @@ def _bands(count: int, test: float, validation: float) -> list[tuple[float, floa
 
 def _cuts(members: np.ndarray, test: float, validation: float) -> tuple[int, int]:
     """The test and validation cut of one stratum's sorted keys."""
-    num_test = round(len(members) * test)
-    num_validation = round(len(members) * validation)
-    return _cut(members, num_test), _cut(members, num_test + num_validation)
+    test_cut = _cut(members, 0, round(len(members) * test))
+    num_test = int(np.searchsorted(members, np.uint64(test_cut)))  # a group or an instant may have brought more
+    return test_cut, _cut(members, num_test, round(len(members) * validation))
 
 
-def _cut(members: np.ndarray, count: int) -> int:
-    """The least key that is not among the first `count`; of equal keys all or none are, whichever is nearer."""
+def _cut(members: np.ndarray, taken: int, wanted: int) -> int:
+    """The least key that is not among the `wanted` ones after the first `taken`; of equal keys all or none are.
+
+    Whichever is nearer, but where some are wanted there are some, and some are left if they can be.
+    """
+    count = taken + wanted
     if count <= 0:
         return 0
     if count >= len(members):
         return int(LAST)
-    first, after = (
-        np.searchsorted(members, members[count], side="left"),
-        np.searchsorted(members, members[count], "right"),
-    )
-    if first == count or after == len(members) or (first and count - first <= after - count):
-        return int(members[count])
+    first, after = (int(np.searchsorted(members, members[count], side)) for side in ("left", "right"))
+    if first == count or after == len(members) or (first > taken and count - first <= after - count):
+        return int(members[first])
     return int(members[after])
 
 
@@ -178,5 +179,15 @@ def _plan_folds(
     for code, label in enumerate(strata.labels):
         members = np.sort(fold_keys[fitted & (strata.codes == code)])
         if len(members):
-            cuts[label] = tuple(_cut(members, round(len(members) * i / num_folds)) for i in range(1, num_folds))
+            cuts[label] = _fold_cuts(members, num_folds)
     return cuts
+
+
+def _fold_cuts(members: np.ndarray, num_folds: int) -> tuple[int, ...]:
+    """Each fold gets its share of what those before it have left: a group that fills two folds empties none."""
+    cuts: list[int] = []
+    taken = 0
+    for folds_left in range(num_folds, 1, -1):
+        cuts.append(_cut(members, taken, round((len(members) - taken) / folds_left)))
+        taken = int(np.searchsorted(members, np.uint64(cuts[-1])))
+    return tuple(cuts)

@@ -55,18 +55,6 @@ def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
     return [*findings, overlap_finding(overlapping, config)] if overlapping else findings
 
 
-def findings_of_order(ingested: Ingested, config: RunConfig) -> list[Finding]:
-    """Rows without what the split goes by."""
-    count = sum(part.num_unordered for part in ingested.source)
-    if not count:
-        return []
-    if config.split.kind == "group":
-        rule, remedy = "a row belongs to a group", "rows without one are each dealt on their own"
-    else:
-        rule, remedy = "a row has a time", "rows without one are training rows"
-    return [Finding(rule=rule, column=config.split.column, count=count, action="warn", remedy=remedy)]
-
-
 def overlap_finding(count: int, config: RunConfig) -> Finding:
     assert config.data.test is not None
     if config.validation.overlap == "fail":

@@ -106,7 +106,7 @@ def _prepare(
     has_test_table = config.data.test is not None
     with closing(_ingest(config, storage, engine, prefix, cleaner, dealing, inherited)) as ingested:
         findings = [finding for part in ingested.parts for finding in part.findings]
-        findings += checks.findings_of_copies(ingested, config) + checks.findings_of_order(ingested, config)
+        findings += checks.findings_of_copies(ingested, config)
         plan = inherited or ingested.plan(dealing, config.split, has_test_table=has_test_table)
         summaries = ingested.summaries(plan)
         training = summaries["train"]
@@ -182,7 +182,7 @@ def _ingest(
             fragments = list_fragments(source)
             shelf = engine.shelve(ingest.read, ingest.make, fragments, cpu=resources.cpu, gpu=resources.gpu)
             shelves[table] = shelf
-            checks.refuse_failures(finding for part in shelf.notes for finding in part.findings)
+            checks.refuse_failures(merge_findings(finding for part in shelf.notes for finding in part.findings))
             if not any(part.num_raw for part in shelf.notes):
                 raise DataError("a table has at least one row", received="0 rows", where=source.uri)
             test_inputs = np.concatenate([part.inputs for part in shelf.notes if part.inputs is not None] or [_NONE])
