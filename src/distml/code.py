@@ -141,10 +141,13 @@ def require_allowed(dotted: str, where: str | None = None) -> None:
 def told(error: BaseException, module: str) -> str:
     """An error of a user's code in one line: what it says, and the last line of theirs that it went through."""
     name, text = type(error).__name__, " ".join(str(error).split())
-    top = module.partition(".")[0]
-    root = Path(str(getattr(sys.modules.get(top), "__file__", None) or top)).absolute()
-    home = root.parent if root.name == "__init__.py" else root
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(home)]
+    top = sys.modules.get(module.partition(".")[0])
+    homes = [*getattr(top, "__path__", ()), str(getattr(top, "__file__", None) or module)]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if any(Path(frame.filename).is_relative_to(home) for home in homes)
+    ]
     place = f" at {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
     return f"{name}: {text[:300]}{place}" if text else f"{name}{place}"
 

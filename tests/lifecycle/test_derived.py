@@ -43,6 +43,8 @@ features:
     is_weekend: weekday(when) >= 5
     named: length(owner)
     busy: rooms_each > 3 and is_weekend
+  columns: {rooms_each: {scale: standard}}
+evaluate: {slices: [is_weekend]}
 model: {families: [linear]}
 search: {num_samples: 1}
 train: {max_epochs: 2}
@@ -101,6 +103,12 @@ def test_preparation_makes_summarises_and_encodes_them(result):
     assert set(prepared.baseline.columns) >= set(DERIVED)
     encoded = {one.column for one in prepared.pipelines["trees"].numeric + prepared.pipelines["trees"].categorical}
     assert encoded >= set(DERIVED)
+
+
+def test_exceptions_and_slices_may_name_them(result):
+    dense = {one.column: one for one in result.prepared.pipelines["dense"].numeric}
+    assert dense["rooms_each"].scaling.kind == "standard"
+    assert set(result.evaluated.slices["is_weekend"]) == {"true", "false"}
 
 
 def test_divisions_by_zero_are_counted_as_findings(result):

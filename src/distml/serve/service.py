@@ -5,6 +5,7 @@ The version that answers is one reference, swapped as a whole: a request sees th
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -146,6 +147,7 @@ class Service:
         except DataError as error:
             raise problem_of(error) from None
         except CodeError as error:
+            logging.getLogger(__name__).error("%s", error)  # whoever runs the service is told more than who asks it
             raise Problem(500, "feature-failed", f"{error.rule}; in {error.where}", rule=error.rule) from error
         if not cleaned.kept.all():
             raise problem_of_finding(next(f for f in cleaned.findings if f.action in ("fail", "quarantine", "drop")))
