@@ -15,8 +15,6 @@ from distml.inspection.inspect import Inspection, inspect
 from distml.inspection.observation import Observation
 from distml.lifecycle.validate import fit_cleaner
 
-SHARED = Path("../shared/data")
-
 
 def config_of(path: str | Path, target: str = "y", **sections: Any) -> RunConfig:
     """A config that says nothing of a table but where it is, unless told more."""
