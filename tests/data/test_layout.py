@@ -1,14 +1,17 @@
 import datetime
 import gzip
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from distml.config import SourceConfig
 from distml.data.files import Fragment
-from distml.data.layout import in_layout
-from distml.data.source import list_fragments, read_layout
+from distml.data.layout import ABSENT, EXTRA, REORDERED, RETYPED, in_layout, lay_out
+from distml.data.source import list_fragments, read_fragment, read_head, read_layout
 from distml.errors import DataError
 
 
@@ -121,3 +124,108 @@ def test_no_value_is_changed(values, kind):
     with pytest.raises(DataError, match="write a column's values alike") as caught:
         in_layout(pa.table({"x": values}), pa.schema([("x", kind)]))
     assert "column x" in caught.value.where
+
+
+# Aligned
+
+
+def aligned(tmp_path, files, **settings):
+    """The rows of texts and columns by file name, read aligned, and what differs."""
+    for name, content in files.items():
+        if isinstance(content, str):
+            (tmp_path / name).write_text(content)
+        else:
+            pq.write_table(pa.table(content), tmp_path / name)
+    source = SourceConfig(uri=str(tmp_path), **{"schema_changes": "align", **settings})
+    fragments = list_fragments(source)
+    rows = [row for part in fragments for table in read_fragment(part, source) for row in table.to_pylist()]
+    findings = read_layout(fragments, source).findings
+    told = {(f.rule, f.column): (f.action, f.count, [Path(p).name for _, p in f.examples]) for f in findings}
+    return rows, told
+
+
+def test_columns_that_most_files_have_are_the_tables(tmp_path):
+    files = {"a.csv": "x,y\n1,2\n", "b.csv": "y\n3\n", "c.csv": "z,y,x\n4,5,6\n", "d.csv": ""}
+    rows, told = aligned(tmp_path, files)
+    assert rows == [{"x": "1", "y": "2"}, {"x": None, "y": "3"}, {"x": "6", "y": "5"}]
+    assert told == {
+        (ABSENT, "x"): ("null", 1, ["b.csv"]),
+        (EXTRA, "z"): ("ignore", 1, ["c.csv"]),
+        (REORDERED, None): ("keep", 1, ["c.csv"]),
+    }
+
+
+def test_the_head_is_aligned_too(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "b.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "c.csv").write_text("x,y\n1,2\n")
+    source = SourceConfig(uri=str(tmp_path), schema_changes="align")
+    assert read_head(source, 10).to_pydict() == {"x": ["1"], "y": [None]}
+
+
+def test_types_are_widened_to_texts_at_last(tmp_path):
+    files = {
+        "a.parquet": {"x": [1], "n": [1]},
+        "b.parquet": {"x": ["u"], "n": [0.5]},
+        "c.parquet": {"x": [2], "n": [2]},
+    }
+    rows, told = aligned(tmp_path, files)
+    assert rows == [{"x": "1", "n": 1.0}, {"x": "u", "n": 0.5}, {"x": "2", "n": 2.0}]
+    assert told == {
+        (RETYPED, "x"): ("replace", 2, ["a.parquet", "c.parquet"]),
+        (RETYPED, "n"): ("replace", 2, ["a.parquet", "c.parquet"]),
+    }
+
+
+def test_what_has_no_text_is_refused_aligned_too(tmp_path):
+    with pytest.raises(DataError, match="write a column's values alike"):
+        aligned(tmp_path, {"a.parquet": {"x": [1]}, "b.parquet": {"x": [[1]]}})
+
+
+def test_renamed_columns_are_one(tmp_path):
+    files = {"a.csv": "Fare Amount,tip\n1,2\n", "b.csv": "fare_amount,tip\n3,4\n"}
+    rows, told = aligned(tmp_path, files, schema_changes="fail", rename={"Fare Amount": "fare_amount"})
+    assert (rows, told) == ([{"fare_amount": "1", "tip": "2"}, {"fare_amount": "3", "tip": "4"}], {})
+
+
+def test_a_variant_of_a_name_is_supposed_to_be_the_same(tmp_path, layout_of):
+    with pytest.raises(DataError, match="same columns") as caught:
+        layout_of({"a.csv": "fare_amount\n1\n", "b.csv": "Fare Amount\n3\n"})
+    assert "set data.source.rename: {Fare Amount: fare_amount}" in caught.value.remedy
+    source = SourceConfig(uri=str(tmp_path), schema_changes="align")
+    remedies = {f.rule: f.remedy for f in read_layout(list_fragments(source), source).findings}
+    assert remedies[ABSENT] == "where they are the same, set data.source.rename: {Fare Amount: fare_amount}"
+
+
+def test_renaming_what_no_file_has_is_refused(layout_of):
+    with pytest.raises(DataError, match="names a column of some file") as caught:
+        layout_of({"a.csv": "fare_amount\n1\n"}, rename={"fare_amout": "fare"})
+    assert caught.value.remedy == "did you mean 'fare_amount'?"
+
+
+@given(st.permutations(["a.csv", "b.csv", "c.csv"]), st.lists(st.sets(st.sampled_from("wxyz"), min_size=1), min_size=3))
+@settings(max_examples=30)
+def test_the_layout_has_what_half_of_the_files_have(paths, columns):
+    schemas = {
+        path: pa.schema([(name, pa.string()) for name in sorted(names)])
+        for path, names in zip(paths, columns, strict=False)
+    }
+    fragments = [Fragment(index=i, path=path, format="csv") for i, path in enumerate(schemas)]
+    layout = lay_out(fragments, schemas, SourceConfig(uri="x", schema_changes="align"))
+    counts = {name: sum(name in schema.names for schema in schemas.values()) for name in "wxyz"}
+    assert set(layout.schema.names) == {name for name, count in counts.items() if 2 * count >= len(schemas)}
+    assert sum(f.count for f in layout.findings if f.rule == EXTRA) == sum(
+        count for name, count in counts.items() if name not in layout.schema.names
+    )
+
+
+def test_taxi_of_another_year_is_refused_or_aligned(shared_data):
+    uri = str(shared_data / "nyc_taxi" / "yellow_tripdata_sample_20[12]*.csv")
+    source = SourceConfig(uri=uri)
+    with pytest.raises(DataError, match="same columns") as caught:
+        read_layout(list_fragments(source), source)
+    assert "_2021" in str(caught.value)
+    source = SourceConfig(uri=uri, schema_changes="align")
+    layout = read_layout(list_fragments(source), source)
+    assert len(layout.schema.names) == 18
+    assert all("_2021" in finding.file for finding in layout.findings)

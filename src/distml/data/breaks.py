@@ -116,40 +116,48 @@ def _toggles(data: bytes, array: np.ndarray, breaks: np.ndarray, comments: np.nd
     if signs.escape is not None:
         quotes = quotes[~_escaped(array, quotes, signs.escape)]
     ends_of_comments = np.append(breaks, len(data))[np.searchsorted(breaks, comments)]
-    in_comment = np.searchsorted(comments, quotes, "right") > np.searchsorted(ends_of_comments, quotes)
-    outer = quotes[~in_comment] if len(comments) else quotes
+    outer = quotes
+    if len(comments):
+        outer = quotes[np.searchsorted(comments, quotes, "right") <= np.searchsorted(ends_of_comments, quotes)]
     comments_stand_alone = not (np.searchsorted(outer, comments) % 2).any()
     if comments_stand_alone and _are_regular(array, outer, signs):
         return outer
-    return _walk(data, quotes, comments, ends_of_comments, signs)
+    return _walk(quotes, _begin_values(array, quotes, signs), comments, ends_of_comments)
+
+
+def _begin_values(array: np.ndarray, quotes: np.ndarray, signs: Signs) -> np.ndarray:
+    """Whether each quote stands where a value begins."""
+    before = np.maximum(quotes - 1, 0)
+    begins = np.isin(np.arange(256), [signs.delimiter[0], LF, CR])[array[before]]
+    if signs.escape is not None:
+        begins &= ~_escaped(array, before, signs.escape)
+    return begins | (quotes == 0)
 
 
 def _are_regular(array: np.ndarray, quotes: np.ndarray, signs: Signs) -> bool:
     """Whether every other quote opens a value or goes on with one, so that the quotes' parity says where values are."""
     openers = quotes[0::2]
-    before = array[np.maximum(openers - 1, 0)]
-    begins = (openers == 0) | (before == signs.delimiter[0]) | (before == LF) | (before == CR)
-    begins[1:] |= openers[1:] - 1 == quotes[1::2][: len(openers) - 1]  # the second of two that are one
-    return bool(begins.all())
+    opens = _begin_values(array, openers, signs)
+    opens[1:] |= openers[1:] - 1 == quotes[1::2][: len(openers) - 1]  # the second of two that are one
+    return bool(opens.all())
 
 
-def _walk(data: bytes, quotes: np.ndarray, comments: np.ndarray, ends: np.ndarray, signs: Signs) -> np.ndarray:
+def _walk(quotes: np.ndarray, begins: np.ndarray, comments: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """The toggles, quote by quote, where some quotes are signs like any other."""
-    starters = (signs.delimiter[0], LF, CR)
     ends_of = dict(zip(comments.tolist(), ends.tolist(), strict=True))
-    known = set(quotes.tolist())
+    can_open = dict(zip(quotes.tolist(), begins.tolist(), strict=True))
     toggles: list[int] = []
     skip_to, is_in = 0, False
-    for place in sorted(known | ends_of.keys()):
+    for place in sorted(can_open.keys() | ends_of.keys()):
         if place < skip_to:
             continue
         if place in ends_of and not is_in:
             skip_to = ends_of[place]
-        elif place not in known:
+        elif place not in can_open:
             continue  # what looks like a comment, in a value
-        elif is_in and place + 1 in known:
+        elif is_in and place + 1 in can_open:
             skip_to = place + 2
-        elif is_in or place == 0 or data[place - 1] in starters:
+        elif is_in or can_open[place]:
             is_in = not is_in
             toggles.append(place)
     return np.array(toggles, np.int64)

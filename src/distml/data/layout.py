@@ -253,8 +253,9 @@ def _findings(known: dict[str, Any], layout: Any, source: SourceConfig) -> list[
     for field in layout:
         lacking = [path for path, schema in known.items() if field.name not in schema.names]
         if lacking:
-            extra = [name for name in known[lacking[0]].names if name not in layout.names]
-            found.append(_finding(ABSENT, field.name, lacking, "null", _remedy(field.name, extra)))
+            having = next(schema for schema in known.values() if field.name in schema.names)
+            instead = [name for name in known[lacking[0]].names if name not in having.names]
+            found.append(_finding(ABSENT, field.name, lacking, "null", _remedy(field.name, instead)))
         other = [p for p, s in known.items() if field.name in s.names and s.field(field.name).type != field.type]
         if other:
             was = known[other[0]].field(field.name).type

@@ -20,8 +20,8 @@ def find_marks(records: Sequence[Sequence[str]]) -> tuple[str, str | None]:
 
     >>> find_marks([["1,5", "x"], ["1.234,25", "y"]]), find_marks([["1,234", "0.5"], ["1,234,567", "2"]])
     ((',', '.'), ('.', ','))
-    >>> find_marks([["1.5", "x"]]), find_marks([["1,234"]])
-    (('.', None), ('.', None))
+    >>> find_marks([["1.5", "x"]]), find_marks([["1,234"]]), find_marks([["0,234"], ["1,234"]])
+    (('.', None), ('.', None), (',', None))
     """
     width = len(records[0])
     columns = [_present([record[i] for record in records if i < len(record)]) for i in range(width)]
@@ -53,6 +53,8 @@ def _is_sure(value: str, decimal: str, thousands: str | None) -> bool:
     """Whether a number can be read in no other way than this."""
     whole, mark, fraction = value.partition(decimal)
     if thousands is None or thousands not in value:
-        return decimal == "," and bool(mark) and len(fraction) != 3 and fraction.isdigit()
+        digits = whole.lstrip("+-")
+        is_no_group = len(fraction) != 3 or len(digits) > 3 or digits.startswith("0")
+        return decimal == "," and bool(mark) and is_no_group
     groups = whole.count(thousands)
     return thousands not in ",." or bool(mark) or groups > 1

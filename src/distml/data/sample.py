@@ -125,9 +125,8 @@ def _add_texts(found: Survey, pieces: _Pieces) -> None:
         pieces.encoding = next((encoding for encoding in others if encoding != "utf-8"), "utf-8")
     for file, part, place in read:
         share = file.size / total
-        pieces.add(
-            file, _parse(part.content, file, found, pieces), place + part.start * share, place + part.end * share
-        )
+        rows = _parse(part.content, file, found, pieces)
+        pieces.add(file, rows, place + part.start * share, place + part.end * share)
 
 
 def _parse(content: bytes, file: File, found: Survey, pieces: _Pieces) -> Any:

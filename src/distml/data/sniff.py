@@ -199,7 +199,7 @@ def _consistency(lines: Sequence[str], delimiter: str, quote: str | None = '"', 
 
 
 def _quoting(lines: Sequence[str], delimiter: str) -> tuple[str | None, str | None]:
-    """The quote and the escape by which the most lines have one number of values; the usual ones where that is alike."""
+    """The quote and the escape by which the most lines have one number of values; of those alike the usual ones."""
     text = "".join(lines)
     ways: list[tuple[str | None, str | None]] = [('"', None)]
     if '\\"' in text:
