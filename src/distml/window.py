@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from distml.clean import Cleaned, as_text
-from distml.images import brightness, is_tensor
 from distml.postprocess import Prediction
 from distml.summary import TableSummary, decile_edges
 
@@ -76,15 +75,6 @@ class Window:
             return None
         place = int(np.searchsorted(np.cumsum(self.latency), q * total))
         return float(LATENCY_EDGES_MS[min(place, len(LATENCY_EDGES_MS) - 1)])
-
-
-def without_pixels(cleaned: Cleaned) -> Cleaned:
-    """Cleaned rows as a window keeps them: of an image its brightness, which is all that is watched of it."""
-    table = cleaned.table
-    for index, field_ in enumerate(table.schema):
-        if is_tensor(field_.type):
-            table = table.set_column(index, field_.name, brightness(table.column(index)))
-    return cleaned if table is cleaned.table else replace(cleaned, table=table)
 
 
 def predictions_table(prediction: Prediction) -> Any:

@@ -10,6 +10,7 @@ from distml.images.arrays import (
     shape_of,
     tensor_array,
     tensor_type,
+    without_pixels,
 )
 from distml.images.codec import MAX_PIXELS, ImageError, decode, encode, raw_encoded, read_shape, shown_shape
 from distml.images.look import common_shape
@@ -36,4 +37,5 @@ __all__ = [
     "tensor_array",
     "tensor_type",
     "with_channels",
+    "without_pixels",
 ]

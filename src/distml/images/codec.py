@@ -45,9 +45,12 @@ def decode(content: bytes) -> np.ndarray:
 
 def read_shape(content: bytes) -> tuple[int, int, int]:
     """The (h, w, ch) that `decode` would give, from the file's first bytes alone. Raises `ImageError`."""
+    from PIL import Image
+
     image = _open(content)
     try:
-        is_turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        # Not PNG's own `getexif`: that decodes the whole image, to find what may stand at its end.
+        is_turned = Image.Image.getexif(image).get(_ORIENTATION, 1) in (5, 6, 7, 8)
     except _DAMAGE as error:
         raise ImageError(_line(error)) from error
     w, h = reversed(image.size) if is_turned else image.size

@@ -53,6 +53,8 @@ def look_at_columns(cleaned: Any, schema: Schema) -> Columns:
     useless: list[Remark] = []
     clocks: list[str] = []
     for column in schema.features:
+        if column.kind == "image":
+            continue
         values = whole(cleaned.column(column.name))
         constant = signs.why_constant(values)
         if constant is not None:

@@ -21,6 +21,7 @@ from distml.data.log import ReadLog
 from distml.data.source import read_fragment
 from distml.errors import DistmlError
 from distml.hashing import hash_column, mix, row_hashes
+from distml.images import without_pixels
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.stretch import Run, Stretch
 from distml.summary import as_numbers
@@ -136,13 +137,13 @@ class Scan:
             columns={name: self._column(name, table.column(name)) for name in table.column_names},
             findings=[finding.placed("source", seen) for finding in cleaned.findings],
             rows=self._rows(raw, cleaned, place),
-            sample=table.take(chosen), sample_place=place[chosen], sample_hash=hashes[chosen],
+            sample=without_pixels(table.take(chosen)), sample_place=place[chosen], sample_hash=hashes[chosen],
         )  # fmt: skip
 
     def _column(self, name: str, column: Any) -> ColumnScan:
         values = whole(column)
         missing = values.is_null().to_numpy(zero_copy_only=False)
-        is_number = self.cleaner.schema[name].kind in ("numeric", "datetime")
+        is_number = self.cleaner.schema[name].kind in ("numeric", "datetime", "image")
         present = values.drop_null()
         return ColumnScan(
             counts=NumberCounts.of(as_numbers(present), self.most) if is_number else TextCounts.of(present, self.most),

@@ -31,20 +31,20 @@ _SHOWN = 6
 
 def suspect_texts(view: View) -> Iterator[Suspect]:
     for column in view.cleaner.schema.kept:
-        if column.kind in ("numeric", "datetime") or column.name not in view.columns:
+        if column.kind in ("numeric", "datetime", "image") or column.name not in view.columns:
             continue
         counts = view.columns[column.name].counts
         assert isinstance(counts, TextCounts)
         rows = counts.rows if counts.is_whole else _sampled(view, column.name)
         if rows and not (column.role == "id" and not counts.is_whole):
-            yield from _of_column(column, rows)
+            yield from _of_column(column, rows, is_source=view.name == "source")
 
 
 def _sampled(view: View, name: str) -> dict[str, int]:
     return TextCounts.of(view.values(name).drop_null(), view.sample.num_rows).rows
 
 
-def _of_column(column: Column, counts: Mapping[str, int]) -> Iterator[Suspect]:
+def _of_column(column: Column, counts: Mapping[str, int], *, is_source: bool) -> Iterator[Suspect]:
     import pyarrow as pa
 
     name, texts = column.name, list(counts)
@@ -57,7 +57,7 @@ def _of_column(column: Column, counts: Mapping[str, int]) -> Iterator[Suspect]:
         yield from (_doubtful(name, text) for text in doubtful)
     rest = {text: count for text, count in counts.items() if text not in certain}
     yield from _misread(name, texts)
-    typed = list(_types(column, rest, is_told=bool(certain)))
+    typed = list(_types(column, rest, is_told=bool(certain) or not is_source))
     yield from typed
     if not typed and column.role in ("feature", "target"):
         yield from _spellings(column, rest)

@@ -16,6 +16,7 @@ from distml.config.source import SourceConfig
 from distml.data.engine import Engine
 from distml.data.files import Fragment
 from distml.data.source import list_fragments
+from distml.images import without_pixels
 from distml.inspection.observation import Example, TableName
 from distml.inspection.probe import Count, Probe, Tally, tally
 from distml.inspection.scan import ColumnScan, Rows, Scan, Scanned, smallest
@@ -55,7 +56,7 @@ class View:
         told = [(found, start) for found, start in zip(scanned, starts, strict=False) if found.sample is not None]
         kinds = pa.schema([(column.name, column.arrow_type) for column in cleaner.schema.kept])
         table, rows, _ = smallest(
-            pa.concat_tables([kinds.empty_table(), *(found.sample for found, _ in told)]),
+            pa.concat_tables([without_pixels(kinds.empty_table()), *(found.sample for found, _ in told)]),
             np.concatenate([np.empty(0, np.int64), *(found.sample_place + start for found, start in told)]),
             np.concatenate([np.empty(0, np.uint64), *(found.sample_hash for found, _ in told)]),
             scan.sample_size,

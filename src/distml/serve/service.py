@@ -11,13 +11,14 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from distml.clean import Cleaned
 from distml.errors import CodeError, DataError
+from distml.images import without_pixels
 from distml.postprocess import Prediction
 from distml.predictor import Predictor
 from distml.records import extra_columns, table_from_records
@@ -31,7 +32,7 @@ from distml.serve.wire import (
     problem_of,
     problem_of_finding,
 )
-from distml.window import Window, without_pixels
+from distml.window import Window
 
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
 
@@ -151,7 +152,9 @@ class Service:
             raise Problem(500, "feature-failed", f"{error.rule}; in {error.where}", rule=error.rule) from error
         if not cleaned.kept.all():
             raise problem_of_finding(next(f for f in cleaned.findings if f.action in ("fail", "quarantine", "drop")))
-        live.seen.rows.append((without_pixels(cleaned) if live.predictor.has_images else cleaned, prediction))
+        if live.predictor.has_images:
+            cleaned = replace(cleaned, table=without_pixels(cleaned.table))
+        live.seen.rows.append((cleaned, prediction))
         for column, count in extra_columns(rows, live.predictor.schema).items():
             live.seen.ignored[column] = live.seen.ignored.get(column, 0) + count
         document = predictions_document(prediction)
