@@ -92,7 +92,7 @@ def _hash_numbers(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
         return np.empty(0, np.uint64), None
     low, high = numbers.min(), numbers.max()
     missing = np.isnan(numbers) if np.isnan(low) else None
-    if missing is None and -(2.0**53) < low and high < 2.0**53:
+    if missing is None and low > -(2.0**53) and high < 2.0**53:
         return mix(numbers.view(np.uint64)), None
     return mix(_exact_bits(column, numbers)), missing
 
@@ -148,7 +148,7 @@ def _hash_codes(coded: Any) -> np.ndarray:
     import pyarrow as pa
 
     words = coded.dictionary
-    if not (_is_text(words.type) or "binary" in str(words.type) or pa.types.is_decimal(words.type)):
+    if not (_is_text(words.type) or "binary" in str(words.type) or _is_told_by_text(words.type)):
         hashed = hash_column(words)
     elif len(words):
         words = words if "binary" in str(words.type) else words.cast(pa.string())
@@ -161,6 +161,12 @@ def _hash_codes(coded: Any) -> np.ndarray:
     if codes.null_count:
         codes = codes.cast(pa.int64()).fill_null(len(hashed))
     return np.append(hashed, _NULL)[codes.to_numpy(zero_copy_only=False)]
+
+
+def _is_told_by_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_decimal(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind)
 
 
 def _is_text(kind: Any) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from distml.config import RunConfig
+from distml.data.handed import keep
 from distml.errors import NotFoundError, StorageError
 from distml.lifecycle.claims import Retention
 from distml.lifecycle.evaluate import evaluated_key
@@ -112,8 +113,29 @@ def test_the_newest_runs_and_their_stages_are_kept(home):
     }
     assert len(home.storage.list("evaluated")) == 2
     assert {kind: told["num"] for kind, told in gone.to_dict()["kinds"].items()} == {
-        "runs": 3, "prepared": 3, "searched": 3, "trained": 3, "evaluated": 3, "leftovers": 0,
+        "runs": 3, "prepared": 3, "searched": 3, "trained": 3, "evaluated": 3, "tables": 0, "leftovers": 0,
     }  # fmt: skip
+
+
+def test_tables_handed_in_stay_as_long_as_their_runs(home):
+    import pyarrow as pa
+
+    of_test, of_source, of_version = home.run(), home.run(), home.run()
+    sources = [keep(pa.table({"x": [i]}), home.storage) for i in range(4)]
+    tables = [source.uri.removeprefix(f"{home.storage.root}/") for source in sources]
+    for run, table, source in zip(
+        (of_source, of_test, of_version), ("source", "test", "source"), sources, strict=False
+    ):
+        record = RunRecord(home.storage, home.storage.read_json(f"runs/{run}/run.json"))
+        record.value["config"]["data"][table] = source.model_dump(mode="json")
+        record.write()
+    home.version("k3", of_version)
+    assert home.gc(runs=9).items == ()  # written just now: the run of the fourth may be about to begin
+    home.age(1)
+    home.gc(runs=9)
+    assert home.there("tables") == set(tables[:3])
+    home.gc(runs=0, versions=1)
+    assert home.there("tables") == {tables[2]}
 
 
 def test_the_newest_are_counted_for_each_model(home):

@@ -42,18 +42,21 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_config(path: str | Path, overrides: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> RunConfig:
+def load_config(
+    path: str | Path, overrides: Iterable[str] = (), environ: Mapping[str, str] | None = None, *,
+    is_handed: bool = False,
+) -> RunConfig:  # fmt: skip
     """Reads a run config file; `overrides` are "section.key=value" texts with YAML values.
 
-    path: a file, or env:NAME for the text that an environment variable holds, as in a submitted job. Raises
-    `ConfigError` for anything that is not a valid run config.
+    path: a file, or env:NAME for the text that an environment variable holds, as in a submitted job. is_handed: the
+    table is handed in, and need not be named. Raises `ConfigError` for anything that is not a valid run config.
     """
     known = os.environ if environ is None else environ
     if str(path).startswith("env:"):
         name = str(path).removeprefix("env:")
         if name not in known:
             raise ConfigError("a run config is a YAML file", received=f"no variable {name}", remedy=f"set {name}")
-        return parse_config(known[name], overrides, environ, where=str(path))
+        return parse_config(known[name], overrides, environ, where=str(path), is_handed=is_handed)
     path = Path(path)
     try:
         text = path.read_text("utf-8")
@@ -63,7 +66,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = (), environ: Mappin
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("a run config is a readable UTF-8 file", received=str(error), where=str(path)) from error
-    return parse_config(text, overrides, environ, where=str(path))
+    return parse_config(text, overrides, environ, where=str(path), is_handed=is_handed)
 
 
 def parse_config(
@@ -71,6 +74,8 @@ def parse_config(
     overrides: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
     where: str = "config",
+    *,
+    is_handed: bool = False,
 ) -> RunConfig:
     """Like `load_config`, from YAML text."""
     overrides = tuple(overrides)
@@ -89,6 +94,8 @@ def parse_config(
     values = {key: {} if value is None else value for key, value in values.items()}  # `search:` with nothing below
     for override in overrides:
         _override(values, override)
+    if is_handed and isinstance(data := values.get("data"), dict):
+        data.setdefault("source", {"uri": "data"})
     values = _interpolate(values, os.environ if environ is None else environ, where, ())
     try:
         return RunConfig.model_validate(values)

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from distml.config import RunConfig
+from distml.data.handed import FOLDER as TABLES
 from distml.errors import NotFoundError
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.live import services
@@ -58,7 +59,10 @@ def claims_of(storage: Storage, retention: Retention) -> Claims:
     keys |= {_package_folder(version) for version in kept}
     excess = [version for version in versions if _package_folder(version).startswith("trained/")
               and _package_folder(version) not in keys]  # fmt: skip
-    keys |= {f"runs/{version.run}" for version in versions if version not in excess}  # their config serves them
+    kept_runs = {version.run for version in versions if version not in excess}
+    keys |= {f"runs/{run}" for run in kept_runs}  # their config serves them
+    named = [record for record in records if record["run"] in kept_runs]
+    keys |= {key for record in (*in_full, *named) for key in _tables(storage, record)}
     return Claims(
         keys=frozenset(keys), excess=tuple(excess), living_since=_start(living), unfinished_since=_start(unfinished)
     )
@@ -78,6 +82,15 @@ def _stage_folders(storage: Storage, record: dict[str, Any]) -> Iterable[str]:
             yield from _evaluation(storage, record, key)
         elif stage in STAGE_FOLDERS:
             yield f"{STAGE_FOLDERS[stage]}/{key}"
+
+
+def _tables(storage: Storage, record: dict[str, Any]) -> Iterable[str]:
+    """Tables handed in from Python, without which a run is neither resumed nor its model trained again."""
+    prefix = f"{storage.uri(TABLES)}/"
+    data = record["config"].get("data", {})
+    for source in (data.get("source"), data.get("test")):
+        if source and source["uri"].startswith(prefix):
+            yield f"{TABLES}/{source['uri'].removeprefix(prefix)}"
 
 
 def _evaluation(storage: Storage, record: dict[str, Any], trained_key: str) -> Iterable[str]:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from distml.data.handed import FOLDER as TABLES
+from distml.data.handed import RESULT as TABLE
 from distml.errors import StorageError, UsageError
 from distml.lifecycle.claims import STAGE_FOLDERS, Claims, Retention, claims_of
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
 
-RESULT = {"runs": "run.json"} | dict.fromkeys(STAGE_FOLDERS.values(), "result.json")  # by which a folder is taken up
+# By which a folder is taken up.
+RESULT = {"runs": "run.json", TABLES: TABLE} | dict.fromkeys(STAGE_FOLDERS.values(), "result.json")
 GRACE_S = 3600.0  # for what is half-written, whoever writes it
 
 
@@ -89,6 +92,7 @@ def _unclaimed(storage: Storage, kind: str, claims: Claims, now_s: float) -> Ite
         usage = storage.usage(key)
         if storage.exists(f"{key}/{RESULT[kind]}"):
             in_use = kind != "runs" and usage.changed_at >= claims.living_since  # not yet in its run's record
+            in_use |= kind == TABLES and usage.changed_at >= now_s - GRACE_S  # whose run has no record yet
         else:
             in_use = usage.changed_at >= min(claims.unfinished_since, now_s - GRACE_S)
         if not in_use and usage.changed_at > 0:
