@@ -35,8 +35,14 @@ def read(path, **settings) -> pa.Table:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("file", "t.arrow"), ("stream", "t.arrows"), ("feather2", "t.feather"), ("file", "t.ipc"), ("feather1", "t.feather")],
-)  # fmt: skip
+    [
+        ("file", "t.arrow"),
+        ("stream", "t.arrows"),
+        ("feather2", "t.feather"),
+        ("file", "t.ipc"),
+        ("feather1", "t.feather"),
+    ],
+)
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_form_is_read(tmp_path, kind, name, compressed):
     path = tmp_path / name

@@ -193,8 +193,8 @@ def test_a_variant_of_a_name_is_supposed_to_be_the_same(tmp_path, layout_of):
         layout_of({"a.csv": "fare_amount\n1\n", "b.csv": "Fare Amount\n3\n"})
     assert "set data.source.rename: {Fare Amount: fare_amount}" in caught.value.remedy
     source = SourceConfig(uri=str(tmp_path), schema_changes="align")
-    remedies = {f.rule: f.remedy for f in read_layout(list_fragments(source), source).findings}
-    assert remedies[ABSENT] == "where they are the same, set data.source.rename: {Fare Amount: fare_amount}"
+    remedies = {f.column: f.remedy for f in read_layout(list_fragments(source), source).findings}
+    assert remedies["fare_amount"] == "where they are the same, set data.source.rename: {Fare Amount: fare_amount}"
 
 
 def test_renaming_what_no_file_has_is_refused(layout_of):

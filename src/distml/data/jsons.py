@@ -156,21 +156,21 @@ class _Reader:
         return _table_of(rows)
 
     def _settle(self, block: Block, bad: dict[int, str]) -> None:
+        """What the source's rule makes of lines that are no objects; there is nothing to pad."""
         if not bad:
             return
-        examples = block.examples(bad)
-        if self.source.ragged in ("fail", "pad"):
+        path, action, examples = self.fragment.path, self.source.ragged, block.examples(bad)
+        if action == "fail" or action == "pad":
             line, text = examples[0]
             unit = "item" if _is_array(self.fragment, self.source) else "line"
             raise DataError(
                 RULE,
                 received=f"{shortened(text)!r} ({next(iter(bad.values()))})",
-                where=f"{self.fragment.path}, {unit} {line}",
+                where=f"{path}, {unit} {line}",
                 remedy="write one object a line, or one array of objects; or set data.source.ragged: drop",
             )
-        path, action = self.fragment.path, self.source.ragged
         self.log.note(RULE, action, path, len(bad), examples)
-        if self.source.ragged == "quarantine":
+        if action == "quarantine":
             texts = {i: block.content(i).decode("utf-8", "replace") for i in bad}
             self.log.aside += [Line(path, int(block.lines[i]), texts[i], f"{RULE}: {bad[i]}") for i in bad]
 

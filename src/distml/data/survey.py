@@ -132,7 +132,7 @@ def _look(filesystem: Any, path: str, size: int) -> File:
             remedy="images need no look: name them in data.source.uri, and their labels in data.source.labels",
         )  # fmt: skip
     if form not in (None, "csv"):
-        source = SourceConfig(uri=path, format=form)  # type: ignore[arg-type]
+        source = SourceConfig(uri=path, format=form)
         names = tuple(read_layout(list_fragments(source, ranges=False), source).schema.names)
         return File(path=path, size=size, format=str(form), columns=names, needs_format=known != form)
     dialect = sniff(head, is_whole=is_whole)
@@ -251,7 +251,7 @@ def _source(uri: str, files: Sequence[File], columns: Sequence[str] | None) -> S
         quote=first.dialect.quote,
         escape=next((dialect.escape for dialect in dialects if dialect.escape), None),
         decimal=first.dialect.decimal,
-        thousands=first.dialect.thousands,  # type: ignore[arg-type]
+        thousands=first.dialect.thousands,
     )
 
 
