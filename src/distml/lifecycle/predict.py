@@ -17,6 +17,7 @@ from distml.data.source import list_fragments, read_layout
 from distml.data.text import read_names
 from distml.derive import reload_functions
 from distml.errors import ConfigError, DataError, did_you_mean
+from distml.images import is_encoded, is_tensor
 from distml.lifecycle.deploy import config_of
 from distml.lifecycle.scoring import Scored, ScoringJob
 from distml.lifecycle.scoring.destination import Destination
@@ -111,7 +112,8 @@ def _check_columns(layout: Any, schema: Schema, where: str) -> None:
                 remedy=f"did you mean {near!r} to be {column.name!r}?" if near else "add it; empty if it is not known",
             )
         kind = layout.field(column.name).type
-        if cast(column, pa.array([], kind))[1] is not None:
+        is_image = is_encoded(kind) or is_tensor(kind)
+        if not is_image if column.kind == "image" else cast(column, pa.array([], kind))[1] is not None:
             raise DataError(
                 f"a {column.kind} column has values that can be read as such", received=str(kind),
                 where=f"{where}, column {column.name}",
