@@ -54,7 +54,9 @@ def find_leaks(cleaned: Any, schema: Schema, target: Target, columns: Columns) -
     rest = [lone for lone in scores if lone.column not in certain]
     if not rest:  # nothing would be left to learn from
         return Leaks(likely=tuple(certain.values()), scores=tuple(scores))
-    alone = [lone for lone in standing_out(rest, _margin(target, len(wanted))) if not is_by_design(features[lone.column])]
+    alone = [
+        lone for lone in standing_out(rest, _margin(target, len(wanted))) if not is_by_design(features[lone.column])
+    ]
     return Leaks(
         certain=tuple(certain.values()),
         likely=tuple(_outstanding(lone, rest[len(alone)]) for lone in alone),

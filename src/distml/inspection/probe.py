@@ -17,16 +17,16 @@ from distml.errors import DistmlError
 from distml.inspection.remark import shown
 from distml.summary import as_numbers
 
-Test = Literal["in", "not_in", "below", "above", "missing", "matches", "not_matches", "not_after", "before"]
+Test = Literal["in", "not_in", "below", "above", "missing", "present", "matches", "not_matches", "not_after", "before"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
     """Which rows of a cleaned table it is true of.
 
-    `column` is `in` `values`, `below` or `above` the number values[0], `missing`, `matches` the regular expression
-    values[0], or is `not_after` (`before`) the other column named values[0]. Missing values break no test but that
-    of `missing`.
+    `column` is `in` `values`, `below` or `above` the number values[0], `missing` or `present`, `matches` the regular
+    expression values[0], or is `not_after` (`before`) the other column named values[0]. Missing values break no test
+    but that of `missing`.
     """
 
     column: str
@@ -42,6 +42,8 @@ class Probe:
         match self.test:
             case "missing":
                 return as_mask(column.is_null())
+            case "present":
+                return as_mask(column.is_valid())
             case "in" | "not_in" if pa.types.is_string(column.type):
                 found = as_mask(pc.is_in(column, value_set=pa.array(self.values, pa.string())))
                 return found if self.test == "in" else as_mask(column.is_valid()) & ~found

@@ -47,41 +47,42 @@ def target_of(view: View, config: RunConfig) -> Target | None:
 
 
 def suspect_roles(view: View, columns: Columns, leaks: Leaks) -> Iterator[Suspect]:
-    yield from (_leak(view, remark) for remark in leaks.certain)
-    yield from (_leak(view, remark, is_certain=False) for remark in leaks.likely)
+    yield from (_leak(remark) for remark in leaks.certain)
+    yield from (_leak(remark, is_certain=False) for remark in leaks.likely)
     constant = [suspect for column in view.features for suspect in _constant(view, column)]
     yield from constant
     known = {suspect.column for suspect in constant} | {remark.column for remark in leaks.certain}
-    yield from (_id(view, remark) for remark in columns.ids if remark.column not in known)
+    yield from (_id(remark) for remark in columns.ids if remark.column not in known)
     for remark in columns.useless:
         name = str(remark.column)
         if name not in known and name in view.columns and signs.why_constant(view.values(name)) is None:
-            yield _useless(view, remark)
+            yield _useless(remark)
 
 
-def _leak(view: View, remark: Remark, *, is_certain: bool = True) -> Suspect:
+def _leak(remark: Remark, *, is_certain: bool = True) -> Suspect:
     return Suspect(
         kind="leakage", rule="a feature doesn't tell the target by itself", column=remark.column,
-        level="high" if is_certain else "medium", told=remark.text, action="warn",
-        remedy=remark.change or f"data: {{exclude: [{remark.column}]}}", count=_present(view, remark.column),
+        level="high" if is_certain else "medium", told=remark.text,
+        remedy=remark.change or f"data: {{exclude: [{remark.column}]}}", probe=_present(remark),
     )  # fmt: skip
 
 
-def _present(view: View, name: str | None) -> int:
-    return view.columns[name].present if name is not None and name in view.columns else view.num_rows
+def _present(remark: Remark) -> Probe:
+    assert remark.column is not None
+    return Probe(column=remark.column, test="present")
 
 
-def _id(view: View, remark: Remark) -> Suspect:
+def _id(remark: Remark) -> Suspect:
     return Suspect(
         kind="id", rule="a feature doesn't name rows", column=remark.column, level="medium", told=remark.text,
-        remedy=f"data: {{roles: {{id: [{remark.column}]}}}}", count=_present(view, remark.column),
+        remedy=f"data: {{roles: {{id: [{remark.column}]}}}}", probe=_present(remark),
     )  # fmt: skip
 
 
-def _useless(view: View, remark: Remark) -> Suspect:
+def _useless(remark: Remark) -> Suspect:
     return Suspect(
         kind="useless", rule="a feature says something alone", column=remark.column, level="low", told=remark.text,
-        remedy=f"data: {{exclude: [{remark.column}]}}", count=_present(view, remark.column),
+        remedy=f"data: {{exclude: [{remark.column}]}}", probe=_present(remark),
     )  # fmt: skip
 
 

@@ -81,7 +81,9 @@ def validate(config: RunConfig, scratch: Storage, engine: Engine) -> Validation:
     if prepared is not None:
         found = found.with_observations(_of_preparing(prepared, found))
     splits = tuple(compare_splits(prepared, config.validation.drift.min_psi)) if prepared else ()
-    found = found.with_observations(_of_splits(splits, prepared)) if prepared else found
+    if prepared is not None:
+        compared = [split for split in splits if found.test is None or split["name"] != "test"]
+        found = found.with_observations(_of_splits(compared, prepared))
     return Validation(name=config.name, inspection=found, prepared=prepared, splits=splits, columns=profile(found))
 
 
@@ -152,7 +154,7 @@ def _target(prepared: Prepared, summary: Any) -> str:
 
 
 def _of_splits(splits: Iterable[dict[str, Any]], prepared: Prepared) -> list[Observation]:
-    private = {column.name for column in prepared.schema.columns if column.private}
+    told = {column.name for column in (*prepared.schema.features, prepared.schema.target)}
     return [
         Observation(
             kind="split_drift", rule="splits are drawn alike", column=name, level="medium", count=split["rows"],
@@ -161,7 +163,7 @@ def _of_splits(splits: Iterable[dict[str, Any]], prepared: Prepared) -> list[Obs
         )
         for split in splits
         for name in split["drifted"]
-        if name not in private
+        if name in told
     ]  # fmt: skip
 
 
