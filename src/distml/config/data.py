@@ -36,6 +36,9 @@ class DataConfig(Section):
     roles: RolesConfig = RolesConfig()
     kinds: dict[str, Kind] = Field({}, description="kinds of columns, where they are not to be inferred")
     exclude: Names = Field((), description="columns left out")
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto", description="where the table is prepared; auto: in one process where it is small, else over Ray Data"
+    )
     resources: ResourcesConfig = Field(
         ResourcesConfig(), description="what reading and encoding a piece of the table reserves on the cluster"
     )

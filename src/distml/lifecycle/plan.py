@@ -19,6 +19,7 @@ from distml.lifecycle.run import check_choices, check_config
 from distml.lifecycle.runs import list_runs
 from distml.lifecycle.search import search_key
 from distml.lifecycle.train import train_key
+from distml.lifecycle.where import where_to_prepare
 from distml.models import FAMILIES
 from distml.secrets import with_secrets
 from distml.storage import Storage
@@ -142,6 +143,8 @@ def _stages(config: RunConfig, storage: Storage, at_once: int) -> tuple[tuple[St
         for stage, folder in (("prepare", "prepared"), ("tune", "searched"), ("train", "trained"))
     )
     trials = _trials(config, storage, tune, at_once)
+    if prepare.state == "runs":
+        prepare = replace(prepare, note=str(where_to_prepare(config)))
     if tune.state == "runs" and trials.num_begun:
         note = f"{trials.num_ended} of {trials.num_samples} trials have ended"
         tune = replace(tune, state="goes on", note=note)

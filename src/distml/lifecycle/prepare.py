@@ -57,6 +57,8 @@ def prepare_key(config: RunConfig) -> str:
     """The content hash of everything that preparation depends on."""
     recipes = sorted(wanted_recipes(config))
     sections = [config.to_dict()[name] for name in ("data", "clean", "validate", "split", "features")]
+    for place in ("engine", "resources"):  # where it is done changes nothing in what comes of it
+        del sections[0][place]
     tables = [fingerprint(source) for source in _tables(config).values()]
     return content_hash(_FORMAT, config.seed, recipes, sections, tables, source_hashes(config.features))
 
@@ -102,12 +104,16 @@ def _prepare(
     prefix = f"prepared/{key}"
     cleaner = check_source(config)
     dealing = dealing_of(config, cleaner.schema)
-    inherited = inherited_plan(config, dealing, storage)
+    inherited = inherited_plan(config, dealing, cleaner.schema, storage)
+    if inherited is not None:
+        dealing = inherited.plan.dealing  # its seed too
     has_test_table = config.data.test is not None
-    with closing(_ingest(config, storage, engine, prefix, cleaner, dealing, inherited)) as ingested:
+    plan = None if inherited is None else inherited.plan
+    with closing(_ingest(config, storage, engine, prefix, cleaner, dealing, plan)) as ingested:
         findings = [finding for part in ingested.parts for finding in part.findings]
+        findings += [] if inherited is None else inherited.findings
         findings += checks.findings_of_copies(ingested, config)
-        plan = inherited or ingested.plan(dealing, config.split, has_test_table=has_test_table)
+        plan = ingested.plan(dealing, config.split, has_test_table=has_test_table, inherited=plan)
         summaries = ingested.summaries(plan)
         training = summaries["train"]
         checks.check_rows(summaries, config)

@@ -22,6 +22,7 @@ from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, search, search_key
 from distml.lifecycle.train import train
 from distml.lifecycle.versions import move_to_challenger
+from distml.lifecycle.where import engine_for
 from distml.metrics import METRICS, metric_for
 from distml.registry import Decision, Registry, StoreRegistry
 from distml.secrets import with_secrets
@@ -47,12 +48,16 @@ class Resources:
 def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None) -> Resources:
     """Everything on the Ray cluster that this process is connected to.
 
-    Raises `ConfigError` for a trial that fits no node, `StorageError` for storage that a node doesn't reach.
+    Raises `ConfigError` for a trial or a piece of the table that fits no node, `StorageError` for storage that a node
+    doesn't reach.
     """
+    from distml.cluster import nodes
+    from distml.cluster.capacity import check_preparation
     from distml.cluster.on_ray import max_concurrent_trials
     from distml.data.on_ray import RayEngine
     from distml.lifecycle.doctor.cluster import require_shared_storage
 
+    check_preparation(nodes.cluster(), config.data)
     require_shared_storage(config.storage)
     return Resources(
         engine=RayEngine(),
@@ -87,7 +92,7 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
     with record:
         result = RunResult(run=record.run, config=config, storage=storage, seconds=record.value["seconds"])
         with _timed(record, resources.reporter, "prepare") as note:
-            result.prepared = prepared = prepare(config, storage, resources.engine)
+            result.prepared = prepared = prepare(config, storage, engine_for(config, resources.engine)[0])
             check_choices(config, prepared)
             counts = ", ".join(f"{count:,} {split}" for split, count in prepared.num_rows.items())
             was = record.value["stages"].get("prepare", prepared.key)
