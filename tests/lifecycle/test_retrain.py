@@ -11,6 +11,9 @@ import pytest
 
 from commands import distml, document, serving
 from distml.config import RunConfig, SourceConfig
+from distml.data import SplitPlan
+from distml.data.dealing import Dealing
+from distml.lifecycle.prepare import prepare_key
 from distml.lifecycle.retrain import retrain_config
 from distml.lifecycle.runs import RunRecord
 from distml.registry import StoreRegistry, Version
@@ -35,17 +38,25 @@ def write_table(path, sign, seed, num_rows=1500):
     path.write_text("\n".join(["x,z,y", *lines]) + "\n")
 
 
+TRIAL = {"number": 3, "family": "linear", "params": {"lr": 0.01, "weight_decay": 0.0}}
+
+
 @pytest.fixture
 def champion(tmp_path):
-    """A storage with a champion whose config and manifest are there, and no more."""
+    """A storage with a champion whose table, config and manifest are there, and no more."""
+    for name in ("before.csv", "after.csv", "now.csv"):
+        write_table(tmp_path / name, 1, seed=0, num_rows=5)
 
-    def made(**retrain) -> tuple[Storage, Version]:
+    def made(split=None, **retrain) -> tuple[Storage, Version]:
         storage = Storage(tmp_path / "store")
-        source = {"uri": "/data/before.csv", "missing": ["?"], "delimiter": ";"}
-        config = RunConfig(name="moods", data={"source": source, "target": "y"}, retrain=retrain)
+        source = {"uri": str(tmp_path / "before.csv"), "missing": ["?"], "delimiter": ";"}
+        data = {"source": source, "target": "y"}
+        config = RunConfig(name="moods", data=data, retrain=retrain, split=split or {})
         record = RunRecord.start(storage, config)
-        trial = {"number": 3, "family": "linear", "params": {"lr": 0.01, "weight_decay": 0.0}}
-        storage.write_json("trained/abc/package/manifest.json", {"lineage": {"trial": trial}})
+        kind = "stratified" if config.split.kind == "auto" else config.split.kind
+        plan = SplitPlan(dealing=Dealing(kind=kind, column="x"), cuts={"": (1, 2)})
+        lineage = {"trial": TRIAL, "split": plan.to_dict(), "prepared": prepare_key(config)}
+        storage.write_json("trained/abc/package/manifest.json", {"lineage": lineage})
         registry = StoreRegistry(storage)
         version = registry.register(
             "moods", package="trained/abc/package", package_id="abc", run=record.run, metrics={}
@@ -61,27 +72,63 @@ def test_the_champions_settings_are_tried_first(champion):
     assert (point.family, point.params) == ("linear", {"lr": 0.01, "weight_decay": 0.0})
 
 
-def test_without_a_word_the_table_is_the_one_before(champion):
+def test_without_a_word_the_table_is_the_one_before(champion, tmp_path):
     storage, version = champion()
-    assert retrain_config(storage, version).data.source.uri == "/data/before.csv"
+    assert retrain_config(storage, version).data.source.uri == str(tmp_path / "before.csv")
 
 
-@pytest.mark.parametrize("source", ["/data/after.csv", {"uri": "/data/after.csv"}])
-def test_another_table_is_written_as_the_one_before(champion, source):
-    storage, version = champion(data={"source": source})
-    wanted = SourceConfig(uri="/data/after.csv", missing=["?"], delimiter=";")
+@pytest.mark.parametrize("wrap", [str, lambda uri: {"uri": uri}])
+def test_another_table_is_written_as_the_one_before(champion, tmp_path, wrap):
+    uri = str(tmp_path / "after.csv")
+    storage, version = champion(data={"source": wrap(uri)})
+    wanted = SourceConfig(uri=uri, missing=["?"], delimiter=";")
     assert retrain_config(storage, version).data.source == wanted
 
 
-def test_what_another_table_says_of_itself_counts(champion):
-    storage, version = champion(data={"source": {"uri": "/data/after.csv", "delimiter": "|"}})
+def test_what_another_table_says_of_itself_counts(champion, tmp_path):
+    storage, version = champion(data={"source": {"uri": str(tmp_path / "after.csv"), "delimiter": "|"}})
     source = retrain_config(storage, version).data.source
     assert (source.delimiter, source.missing) == ("|", ("", "?"))
 
 
-def test_a_table_named_by_hand_comes_first(champion):
-    storage, version = champion(data={"source": "/data/after.csv"})
-    assert retrain_config(storage, version, "/data/now.parquet").data.source.uri == "/data/now.parquet"
+def test_a_table_named_by_hand_comes_first(champion, tmp_path):
+    storage, version = champion(data={"source": str(tmp_path / "after.csv")})
+    now = str(tmp_path / "now.csv")
+    assert retrain_config(storage, version, now).data.source.uri == now
+
+
+@pytest.mark.parametrize(
+    ("split", "inherit"),
+    [
+        ({}, "moods/1"),
+        ({"kind": "random"}, "moods/1"),
+        ({"kind": "group", "column": "x"}, "moods/1"),
+        ({"kind": "time", "column": "x"}, None),
+        ({"kind": "predefined"}, None),
+    ],
+)
+def test_another_table_is_dealt_by_the_champions_cuts(champion, tmp_path, split, inherit):
+    storage, version = champion(split)
+    assert retrain_config(storage, version, str(tmp_path / "now.csv")).split.inherit == inherit
+
+
+def test_the_same_table_is_dealt_as_it_was(champion, tmp_path, monkeypatch):
+    storage, version = champion()
+    assert retrain_config(storage, version).split.inherit is None
+    monkeypatch.chdir(tmp_path)
+    assert retrain_config(storage, version, "before.csv").split.inherit is None
+
+
+def test_a_table_that_has_changed_is_another(champion, tmp_path):
+    storage, version = champion()
+    write_table(tmp_path / "before.csv", 1, seed=0, num_rows=6)
+    assert retrain_config(storage, version).split.inherit == "moods/1"
+
+
+def test_cuts_that_were_inherited_are_the_champions_own(champion, tmp_path):
+    storage, version = champion({"inherit": "elders/7"})
+    assert retrain_config(storage, version).split.inherit == "elders/7", "the same table, prepared already"
+    assert retrain_config(storage, version, str(tmp_path / "now.csv")).split.inherit == "moods/1"
 
 
 class Traffic(threading.Thread):

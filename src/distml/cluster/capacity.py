@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distml.config import RunConfig, SearchConfig, ServeConfig
+from distml.config import DataConfig, RunConfig, SearchConfig, ServeConfig
+from distml.config.base import ResourcesConfig
 from distml.errors import ConfigError
 from distml.sizes import size
 
@@ -58,7 +59,8 @@ class Capacity:
 
 
 def check(capacity: Capacity, config: RunConfig) -> int:
-    """Trials at once. Raises `ConfigError` for trials, a device or replicas that the nodes can never have."""
+    """Trials at once. Raises `ConfigError` for a stage, a device or replicas that the nodes can never have."""
+    check_preparation(capacity, config.data)
     at_once = trials_at_once(capacity, config.search)
     check_replicas(capacity, config.serve)
     has_gpu = capacity.grows_unknown or any(node.gpu for node in capacity.all)
@@ -77,19 +79,14 @@ def trials_at_once(capacity: Capacity, config: SearchConfig) -> int:
 
     Raises `ConfigError` naming the resource of which no node has enough for one trial.
     """
-    wanted = config.resources_per_trial
-    if wanted.gpu > 1 and wanted.gpu != int(wanted.gpu):
-        raise ConfigError(
-            "more than one GPU is reserved in whole ones",
-            received=f"{wanted.gpu:g} GPU",
-            where="search.resources_per_trial",
-            remedy=f"ask for {int(wanted.gpu)} or {int(wanted.gpu) + 1}",
-        )
-    fitting = num_fitting(capacity.all, wanted.cpu, wanted.gpu)
-    if not fitting and not capacity.grows_unknown:
-        raise _never_fits("trial", capacity.all, wanted.cpu, wanted.gpu, "search.resources_per_trial")
+    fitting = _at_once(capacity, config.resources_per_trial, "trial", "search.resources_per_trial")
     chosen = config.max_concurrent_trials
     return max(1, min(fitting, config.num_samples if chosen == "auto" else chosen))
+
+
+def check_preparation(capacity: Capacity, config: DataConfig) -> None:
+    """Raises `ConfigError` naming the resource of which no node has enough for a piece of the table."""
+    _at_once(capacity, config.resources, "piece of the table", "data.resources")
 
 
 def check_replicas(capacity: Capacity, config: ServeConfig) -> None:
@@ -142,6 +139,21 @@ def memory_warnings(capacity: Capacity, num_bytes: int) -> list[str]:
 def num_fitting(nodes: Sequence[Node], cpu: float, gpu: float) -> int:
     """How many of something fit all nodes together, each on one node."""
     return sum(node.fitting(cpu, gpu) for node in nodes)
+
+
+def _at_once(capacity: Capacity, wanted: ResourcesConfig, what: str, where: str) -> int:
+    """How many fit; may be 0 where an autoscaler adds unknown nodes."""
+    if wanted.gpu > 1 and wanted.gpu != int(wanted.gpu):
+        raise ConfigError(
+            "more than one GPU is reserved in whole ones",
+            received=f"{wanted.gpu:g} GPU",
+            where=where,
+            remedy=f"ask for {int(wanted.gpu)} or {int(wanted.gpu) + 1}",
+        )
+    fitting = num_fitting(capacity.all, wanted.cpu, wanted.gpu)
+    if not fitting and not capacity.grows_unknown:
+        raise _never_fits(what, capacity.all, wanted.cpu, wanted.gpu, where)
+    return fitting
 
 
 def _never_fits(what: str, nodes: Sequence[Node], cpu: float, gpu: float, where: str) -> ConfigError:

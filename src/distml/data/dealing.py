@@ -139,6 +139,6 @@ def _backwards(column: Any) -> np.ndarray:
         stamps = pc.fill_null(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()), 0).to_numpy()
         ordered = stamps.view(np.uint64) ^ _SIGN
     else:  # a number, such as a year: a float's bits are in its order, but those below 0 backwards
-        bits = (pc.fill_null(pc.cast(column, pa.float64()), 0.0).to_numpy() + 0.0).view(np.uint64)
+        bits = (pc.fill_null(pc.cast(column, pa.float64(), safe=False), 0.0).to_numpy() + 0.0).view(np.uint64)
         ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN)
     return LAST - ordered

@@ -7,8 +7,9 @@ the same whatever the partitioning, and a later table can be dealt by the same c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -21,6 +22,7 @@ __all__ = ["SPLITS", "Dealing", "Split", "SplitPlan", "foresee", "plan_split"]
 UNDECIDED = -1
 _BAND = 6.0  # standard errors about a foreseen cut: less than one row in a thousand million lies wrongly outside
 _CODES = {split: code for code, split in enumerate(SPLITS)}
+_PREDEFINED = {"": (1, 2)}  # cuts of keys 0, 1 and 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,9 @@ class SplitPlan:
         for code, label in enumerate(strata.labels):
             cuts = np.array(self.folds.get(label, self.folds[""]), np.uint64)
             members = strata.codes == code
-            folds[members] = np.searchsorted(cuts, fold_keys[members], side="right")
+            # Turned by the stratum, so that small ones don't all leave the same folds empty.
+            found = np.searchsorted(cuts, fold_keys[members], side="right") + crc32(label.encode())
+            folds[members] = found % self.num_folds
         folds[self.assign(keys, strata) == _CODES["test"]] = UNDECIDED
         return folds
 
@@ -82,25 +86,31 @@ class SplitPlan:
 
 
 def plan_split(
-    dealing: Dealing, rows: np.ndarray, keys: np.ndarray, strata: Strata, config: SplitConfig, *, has_test_table: bool
+    dealing: Dealing, keys: np.ndarray, strata: Strata, config: SplitConfig, *, has_test_table: bool
 ) -> SplitPlan:
     """Cuts that give each stratum its share of test and validation rows, exact but for rows of one group or time.
 
-    rows: uint64 [n], distinct row hashes; keys: uint64 [n]. With a test table of its own the source gives no test rows.
+    keys: uint64 [n], of distinct rows. With a test table of its own the source gives no test rows.
     """
+    if dealing.kind == "predefined":
+        return SplitPlan(dealing=dealing, cuts=_PREDEFINED)
     test_share = 0.0 if has_test_table else config.test
     cuts = {"": _shares(test_share, config.validation)}
-    if dealing.kind == "predefined":
-        plan = SplitPlan(dealing=dealing, cuts={"": (1, 2)})
-    else:
-        for code, label in enumerate(strata.labels):
-            members = np.sort(keys if len(strata.labels) == 1 else keys[strata.codes == code])
-            if len(members):
-                cuts[label] = _cuts(members, test_share, config.validation)
-        plan = SplitPlan(dealing=dealing, cuts=cuts)
-    if config.folds is None:
+    for code, label in enumerate(strata.labels):
+        members = np.sort(keys if len(strata.labels) == 1 else keys[strata.codes == code])
+        if len(members):
+            cuts[label] = _cuts(members, test_share, config.validation)
+    return SplitPlan(dealing=dealing, cuts=cuts)
+
+
+def with_folds(plan: SplitPlan, rows: np.ndarray, keys: np.ndarray, strata: Strata, num_folds: int | None) -> SplitPlan:
+    """The plan with cuts between so many folds, those that it has if they are as many; None for no folds.
+
+    rows: uint64 [n], distinct row hashes; keys: uint64 [n].
+    """
+    if plan.num_folds == (num_folds or 0):
         return plan
-    return SplitPlan(dealing=dealing, cuts=plan.cuts, folds=_plan_folds(plan, rows, keys, strata, config.folds))
+    return replace(plan, folds={} if num_folds is None else _plan_folds(plan, rows, keys, strata, num_folds))
 
 
 def foresee(
@@ -112,7 +122,7 @@ def foresee(
     the plan. A plan that deals a row otherwise than foreseen shows in `SplitPlan.assign`.
     """
     if dealing.kind == "predefined":
-        return SplitPlan(dealing=dealing, cuts={"": (1, 2)}).assign(keys, strata)
+        return SplitPlan(dealing=dealing, cuts=_PREDEFINED).assign(keys, strata)
     if not dealing.is_uniform or not len(keys):
         return np.full(len(keys), UNDECIDED, np.int8)
     shares = (0.0 if has_test_table else config.test, config.validation)
@@ -138,25 +148,40 @@ def _bands(count: int, test: float, validation: float) -> list[tuple[float, floa
 
 def _cuts(members: np.ndarray, test: float, validation: float) -> tuple[int, int]:
     """The test and validation cut of one stratum's sorted keys."""
-    test_cut = _cut(members, 0, round(len(members) * test))
+    test_cut = _cut(members, 0, round(len(members) * test), num_after=2)
     num_test = int(np.searchsorted(members, np.uint64(test_cut)))  # a group or an instant may have brought more
-    return test_cut, _cut(members, num_test, round(len(members) * validation))
+    return test_cut, _cut(members, num_test, round(len(members) * validation), num_after=1)
 
 
-def _cut(members: np.ndarray, taken: int, wanted: int) -> int:
+def _cut(members: np.ndarray, taken: int, wanted: int, *, num_after: int) -> int:
     """The least key that is not among the `wanted` ones after the first `taken`; of equal keys all or none are.
 
-    Whichever is nearer, but where some are wanted there are some, and some are left if they can be.
+    Whichever is nearer, but some are there where some are wanted, and if it can be, as many different keys follow as
+    there are splits, or folds, after this one.
     """
     count = taken + wanted
     if count <= 0:
         return 0
-    if count >= len(members):
-        return int(LAST)
+    end = _nearest(members, taken, count) if count < len(members) else len(members)
+    last = _start_of_last(members, num_after)
+    if end > last > taken:
+        end = last
+    return int(members[end]) if end < len(members) else int(LAST)
+
+
+def _nearest(members: np.ndarray, taken: int, count: int) -> int:
+    """The place between two keys that is nearest to `count`, and after `taken`."""
     first, after = (int(np.searchsorted(members, members[count], side)) for side in ("left", "right"))
-    if first == count or after == len(members) or (first > taken and count - first <= after - count):
-        return int(members[first])
-    return int(members[after])
+    return first if first == count or (first > taken and count - first <= after - count) else after
+
+
+def _start_of_last(members: np.ndarray, num_keys: int) -> int:
+    """Where the last so many different keys of sorted ones begin."""
+    start = len(members)
+    for _ in range(num_keys):
+        if start:
+            start = int(np.searchsorted(members, members[start - 1], "left"))
+    return start
 
 
 def _shares(test: float, validation: float) -> tuple[int, int]:
@@ -188,6 +213,6 @@ def _fold_cuts(members: np.ndarray, num_folds: int) -> tuple[int, ...]:
     cuts: list[int] = []
     taken = 0
     for folds_left in range(num_folds, 1, -1):
-        cuts.append(_cut(members, taken, round((len(members) - taken) / folds_left)))
+        cuts.append(_cut(members, taken, round((len(members) - taken) / folds_left), num_after=folds_left - 1))
         taken = int(np.searchsorted(members, np.uint64(cuts[-1])))
     return tuple(cuts)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from distml.clean import Finding
 from distml.config import RunConfig
 from distml.data.dealing import Dealing
 from distml.data.split import SplitPlan
@@ -44,24 +47,55 @@ def dealing_of(config: RunConfig, schema: Schema) -> Dealing:
     return Dealing(kind="predefined", seed=seed, column=column, values=dict(split.values.by_value))
 
 
-def inherited_plan(config: RunConfig, dealing: Dealing, storage: Storage) -> SplitPlan | None:
-    """The plan recorded with the version that `split.inherit` names.
+@dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """The plan recorded with a version, and what is to be said of dealing another table by it."""
+
+    plan: SplitPlan
+    findings: tuple[Finding, ...] = ()
+
+
+def inherited_plan(config: RunConfig, dealing: Dealing, schema: Schema, storage: Storage) -> Inherited | None:
+    """What `split.inherit` names.
 
     Raises `DataError` where rows were dealt in another way then.
     """
     if config.split.inherit is None:
         return None
     version = resolve(StoreRegistry(storage), config.split.inherit)
-    plan = SplitPlan.from_dict(storage.read_json(f"{version.package}/manifest.json")["lineage"]["split"])
+    manifest = storage.read_json(f"{version.package}/manifest.json")
+    plan = SplitPlan.from_dict(manifest["lineage"]["split"])
     then = (plan.dealing.kind, plan.dealing.column)
     if then != (dealing.kind, dealing.column):
         raise DataError(
             "inherited cuts are of the same kind of split",
-            received=f"{dealing.kind} by {dealing.column}, {version.label} was split {then[0]} by {then[1]}",
+            received=f"{_described(dealing)}; {version.label} was split {_described(plan.dealing)}",
             where="split.inherit",
             remedy="leave split.inherit out, or set split.kind as it was then",
         )
-    return plan
+    if dealing.kind in ("random", "stratified"):
+        return Inherited(plan=plan, findings=_renaming(schema, Schema.from_dict(manifest["schema"]), version.label))
+    return Inherited(plan=plan)
+
+
+def hashed_columns(schema: Schema) -> dict[str, tuple[str, bool]]:
+    """What a row's hash depends on but its values: columns, their kinds, and whether they are left out."""
+    hashed = (column for column in schema.columns if column.derived is None)
+    return {column.name: (column.kind, column.role == "excluded") for column in hashed}
+
+
+def _renaming(schema: Schema, before: Schema, label: str) -> tuple[Finding, ...]:
+    """Rows of other columns are called otherwise, and dealt anew."""
+    changed = sorted(dict(set(hashed_columns(schema).items()) ^ set(hashed_columns(before).items())))
+    if not changed:
+        return ()
+    rule = f"a table that inherits the split of {label} has its columns, or former test rows may be training rows"
+    remedy = f"other than then: {', '.join(changed[:10])}"
+    return (Finding(rule=rule, column=None, count=len(changed), action="warn", remedy=remedy),)
+
+
+def _described(dealing: Dealing) -> str:
+    return dealing.kind if dealing.column is None else f"{dealing.kind} by {dealing.column}"
 
 
 def _refuse_numbers(schema: Schema) -> None:

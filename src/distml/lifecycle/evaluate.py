@@ -12,6 +12,7 @@ from distml.data import SPLITS, SplitPlan
 from distml.errors import DataError
 from distml.evaluation import Comparison, Evaluation, Verdict, evaluate, judge, slice_metrics
 from distml.evaluation.report import one_row_latency_ms
+from distml.lifecycle.dealing import hashed_columns
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched
 from distml.lifecycle.stages import once
@@ -188,15 +189,9 @@ def _fitted_rows(storage: Storage, key: str, prepared: Prepared) -> np.ndarray |
     if not storage.exists(f"{prefix}/result.json"):
         return None
     other = Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
-    if _hashed_columns(other) != _hashed_columns(prepared):
+    if hashed_columns(other.schema) != hashed_columns(prepared.schema):
         return None
     recipe = next(iter(other.pipelines))
     found = [other.features(recipe, split).rows for split in ("train", "validation")]
     assert all(rows is not None for rows in found), "features carry the hashes of their rows"
     return np.concatenate([rows for rows in found if rows is not None])
-
-
-def _hashed_columns(prepared: Prepared) -> dict[str, tuple[str, bool]]:
-    """What a row's hash depends on but its values: columns, their kinds, and whether they are left out."""
-    hashed = (column for column in prepared.schema.columns if column.derived is None)
-    return {column.name: (column.kind, column.role == "excluded") for column in hashed}

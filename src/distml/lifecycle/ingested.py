@@ -20,7 +20,7 @@ from distml.data.encode import Dealer, SummariseAgain, SummariseDropped
 from distml.data.engine import Shelf
 from distml.data.ingest import Summarise
 from distml.data.parts import Part, PartTask, Summaries
-from distml.data.split import UNDECIDED, SplitPlan, plan_split
+from distml.data.split import UNDECIDED, SplitPlan, plan_split, with_folds
 from distml.summary import TableSummary
 
 Result = TypeVar("Result")
@@ -65,14 +65,17 @@ class Ingested:
             start = end
         return results
 
-    def plan(self, dealing: Dealing, config: SplitConfig, *, has_test_table: bool) -> SplitPlan:
-        """The split's cuts over all rows of the source that are left."""
+    def plan(
+        self, dealing: Dealing, config: SplitConfig, *, has_test_table: bool, inherited: SplitPlan | None = None
+    ) -> SplitPlan:
+        """The split's cuts over all rows of the source that are left, or inherited ones with the folds wanted now."""
         rows, keys = (np.concatenate([getattr(p, name) for p in self.source]) for name in ("rows", "keys"))
         strata = Strata.concat([part.strata for part in self.source])
         if self.dropped:
             left = np.concatenate([_left(part, self.dropped) for part in self.source])
             rows, keys, strata = rows[left], keys[left], strata.take(left)
-        return plan_split(dealing, rows, keys, strata, config, has_test_table=has_test_table)
+        plan = inherited or plan_split(dealing, keys, strata, config, has_test_table=has_test_table)
+        return with_folds(plan, rows, keys, strata, config.folds)
 
     def summaries(self, plan: SplitPlan) -> dict[Split, TableSummary]:
         """The summary of each split's rows."""

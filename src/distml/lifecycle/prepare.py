@@ -32,6 +32,7 @@ from distml.lifecycle import checks
 from distml.lifecycle.dealing import dealing_of, inherited_plan
 from distml.lifecycle.ingested import Ingested
 from distml.lifecycle.prepared import Prepared
+from distml.lifecycle.rules import enforce, schema_content, with_schema
 from distml.models import FAMILIES
 from distml.schema import Schema, infer_schema
 from distml.storage import Storage, content_hash
@@ -56,10 +57,10 @@ class Look:
 def prepare_key(config: RunConfig) -> str:
     """The content hash of everything that preparation depends on."""
     recipes = sorted(wanted_recipes(config))
-    sections = [config.to_dict()[name] for name in ("data", "clean", "validate", "split", "features")]
+    sections = [with_schema(config).to_dict()[name] for name in ("data", "clean", "validate", "split", "features")]
     for place in ("engine", "resources"):  # where it is done changes nothing in what comes of it
         del sections[0][place]
-    tables = [fingerprint(source) for source in _tables(config).values()]
+    tables = [fingerprint(source) for source in _tables(config).values()] + schema_content(config)
     return content_hash(_FORMAT, config.seed, recipes, sections, tables, source_hashes(config.features))
 
 
@@ -82,7 +83,7 @@ def prepare(
         if storage.exists(f"{prefix}/result.json"):
             return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
         try:
-            return _prepare(config, storage, engine, key, look)
+            return _prepare(with_schema(config), storage, engine, key, look)
         except DistmlError:
             storage.delete(prefix)
             raise
@@ -103,6 +104,9 @@ def _prepare(
 ) -> Prepared:
     prefix = f"prepared/{key}"
     cleaner = check_source(config)
+    kept = enforce(config, cleaner, engine)
+    if kept is not config:  # columns that `validate` leaves out
+        config, cleaner = kept, check_source(kept)
     dealing = dealing_of(config, cleaner.schema)
     inherited = inherited_plan(config, dealing, cleaner.schema, storage)
     if inherited is not None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from distml.config import PointConfig, RunConfig, SourceConfig
+from collections.abc import Mapping
+from typing import Any
+
+from distml.config import PointConfig, RunConfig, SourceConfig, with_absolute_paths
 from distml.config.source import written_like
+from distml.data.sql import held
 from distml.errors import ConfigError
 from distml.lifecycle.deploy import config_of
+from distml.lifecycle.prepare import prepare_key
 from distml.registry import Version
 from distml.storage import Storage
 
@@ -24,8 +29,27 @@ def retrain_config(storage: Storage, champion: Version, uri: str | None = None) 
                 remedy="write uri and query in the config's retrain.data.source, or point --data at a file",
             )  # fmt: skip
         source = SourceConfig.model_validate(written_like(config.data.source.model_dump(), {"uri": uri}))
-    data = config.data.model_copy(update={"source": source})
-    trial = storage.read_json(f"{champion.package}/manifest.json")["lineage"]["trial"]
+    lineage = storage.read_json(f"{champion.package}/manifest.json")["lineage"]
+    trial = lineage["trial"]
     point = PointConfig(family=trial["family"], params=trial["params"])
-    search = config.search.model_copy(update={"points_to_evaluate": (point,)})
-    return config.model_copy(update={"data": data, "search": search})
+    again = config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"source": source}),
+            "search": config.search.model_copy(update={"points_to_evaluate": (point,)}),
+        }
+    )
+    return _inheriting(again, champion, lineage)
+
+
+def _inheriting(config: RunConfig, champion: Version, lineage: Mapping[str, Any]) -> RunConfig:
+    """The config with the champion's cuts for another table than its own, so that its test rows stay test rows.
+
+    A split by time or as predefined follows the config's rule again: the latest rows are others now.
+    """
+    if lineage["split"]["dealing"]["kind"] not in ("random", "stratified", "group"):
+        return config
+    table = with_absolute_paths(config)
+    with held(*(source for source in (table.data.source, table.data.test) if source is not None)):
+        if prepare_key(table) == lineage["prepared"]:
+            return config
+    return config.model_copy(update={"split": config.split.model_copy(update={"inherit": champion.label})})
