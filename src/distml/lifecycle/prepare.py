@@ -22,7 +22,7 @@ from distml.data.encode import Bins, Dealer, Encode
 from distml.data.engine import Engine
 from distml.data.ingest import Ingest, Summarise
 from distml.data.parts import TableName
-from distml.data.source import fingerprint, list_fragments, read_head
+from distml.data.source import fingerprint, list_fragments, read_head, read_layout
 from distml.data.split import SplitPlan
 from distml.data.sql import held
 from distml.derive import check_rowwise, source_hashes, with_derived
@@ -113,8 +113,10 @@ def _prepare(
         dealing = inherited.plan.dealing  # its seed too
     has_test_table = config.data.test is not None
     plan = None if inherited is None else inherited.plan
+    of_files = _findings_of_files(config)
     with closing(_ingest(config, storage, engine, prefix, cleaner, dealing, plan)) as ingested:
         findings = [finding for part in ingested.parts for finding in part.findings]
+        findings += of_files
         findings += [] if inherited is None else inherited.findings
         findings += checks.findings_of_copies(ingested, config)
         plan = ingested.plan(dealing, config.split, has_test_table=has_test_table, inherited=plan)
@@ -144,6 +146,15 @@ def _prepare(
     # Written last: a stage without its result was never finished, and is done again.
     storage.write_json(f"{prefix}/result.json", prepared.to_dict())
     return prepared
+
+
+def _findings_of_files(config: RunConfig) -> list[Finding]:
+    """What sets the files of a table apart; raises `DataError` where the source doesn't allow it."""
+    return [
+        replace(finding, table=table)
+        for table, source in _tables(config).items()
+        for finding in read_layout(list_fragments(source), source).findings
+    ]
 
 
 def _tables(config: RunConfig) -> dict[TableName, SourceConfig]:

@@ -1,11 +1,9 @@
-"""What a config's tables are like and what a run would make of them, without training: the command `validate`; and
-the rules of `validate` that a run keeps to."""
+"""What a config's tables are like, and what a run would make of them, without training: the command `validate`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from distml.clean import RowCleaner
@@ -17,11 +15,9 @@ from distml.inspection.observation import Example, Observation
 from distml.inspection.page import render
 from distml.inspection.profile import profile
 from distml.inspection.scan import tolerant
-from distml.inspection.suspect import Suspect
-from distml.inspection.view import View
-from distml.inspection.written import read_schema, rules_of, suspect_schema
 from distml.lifecycle.prepare import check_source, prepare
 from distml.lifecycle.prepared import Prepared
+from distml.lifecycle.rules import schema_rules
 from distml.monitor.drift import compare
 from distml.storage import Storage
 
@@ -71,7 +67,7 @@ def validate(config: RunConfig, scratch: Storage, engine: Engine) -> Validation:
 
     Raises `DataError` for a table that isn't there, or lacks a column that the config names.
     """
-    found = inspect(config, fit_cleaner(config), engine, _schema_rules(config))
+    found = inspect(config, fit_cleaner(config), engine, schema_rules(config))
     prepared = None
     if not found.refused:
         try:
@@ -91,19 +87,6 @@ def fit_cleaner(config: RunConfig) -> RowCleaner:
     """The cleaner of a run's rows, from the first rows read on past what a run would end at."""
     tables = {name: tolerant(table) for name in ("source", "test") if (table := getattr(config.data, name)) is not None}
     return check_source(config.model_copy(update={"data": config.data.model_copy(update=tables)}))
-
-
-def _schema_rules(config: RunConfig) -> Any:
-    path = config.validation.schema_file
-    return _nothing if path is None else partial(_suspect_schema, read_schema(path))
-
-
-def _suspect_schema(schema: Any, view: View) -> Iterable[Suspect]:
-    return suspect_schema(view, schema)
-
-
-def _nothing(view: View) -> Iterable[Suspect]:
-    return ()
 
 
 def refusal(error: DataError) -> Observation:
@@ -165,55 +148,3 @@ def _of_splits(splits: Iterable[dict[str, Any]], prepared: Prepared) -> list[Obs
         for name in split["drifted"]
         if name in told
     ]  # fmt: skip
-
-
-# What a run keeps to
-
-
-def has_rules(config: RunConfig) -> bool:
-    """Whether some rule of `validate` that only an inspection can check fails or drops."""
-    rules = config.validation
-    plain = ("leakage", "tokens", "types", "impossible", "spelling", "constant", "ids", "rare", "keys", "layout",
-             "stretches")  # fmt: skip
-    actions = [getattr(rules, name) for name in plain]
-    actions += [rules.outliers.action, rules.imbalance.action, rules.drift.action]
-    return rules.schema_file is not None or any(action in ("fail", "drop") for action in actions)
-
-
-def enforce(config: RunConfig, cleaner: RowCleaner, engine: Engine) -> RunConfig:
-    """The config with what the rules of `validate` leave out of it. Reads the table once more if there are any.
-
-    Raises `DataError` for the first of what they don't let pass.
-    """
-    if not has_rules(config):
-        return config
-    found = inspect(config, cleaner, engine, _schema_rules(config))
-    if found.refused:
-        raise as_error(found.refused[0], len(found.refused) - 1)
-    dropped = [seen.column for seen in found.observations if (seen.kind, seen.action) == ("leakage", "drop")]
-    if not dropped:
-        return config
-    exclude = (*config.data.exclude, *(name for name in dropped if name is not None))
-    return config.model_copy(update={"data": config.data.model_copy(update={"exclude": exclude})})
-
-
-def with_schema(config: RunConfig) -> RunConfig:
-    """The config with its written schema's bounds as rules of cleaning, where it has none of its own."""
-    from distml.config.clean import RuleConfig
-
-    path = config.validation.schema_file
-    if path is None:
-        return config
-    rules = {name: RuleConfig.model_validate(rule) for name, rule in rules_of(read_schema(path)).items()}
-    kept = {name: rule for name, rule in rules.items() if name not in config.data.exclude}
-    clean = config.clean.model_copy(update={"rules": {**kept, **config.clean.rules}})
-    return config.model_copy(update={"clean": clean})
-
-
-def as_error(seen: Observation, num_more: int = 0) -> DataError:
-    """A refused observation as the error that a run ends with."""
-    place = seen.examples[0].place if seen.examples else None
-    more = f" ({num_more} more rules are broken; distml validate shows all)" if num_more else ""
-    where = ", ".join(part for part in (place, f"column {seen.column}" if seen.column else None) if part)
-    return DataError(f"{seen.rule}{more}", received=f"{seen.count:,} rows: {seen.told}" if seen.told else seen.count,
-                     where=where or None, remedy=seen.remedy)  # fmt: skip
