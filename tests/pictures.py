@@ -28,12 +28,13 @@ from distml.window import summarise_predictions
 def bars(
     n: int = 120, seed: int = 0, size: tuple[int, int] = (8, 8), channels: int = 1
 ) -> tuple[np.ndarray, list[str]]:
-    """uint8 [n, h, w, ch] of noise with a bright bar, and which way it lies: "upright" or "lying"."""
+    """uint8 [n, h, w, ch] of noise with a bright bar, and which way it lies: "upright" in the left half or "lying" in
+    the lower one."""
     rng = np.random.default_rng(seed)
     h, w = size
     pixels = rng.integers(0, 60, (n, h, w, channels), np.uint8)
     is_upright = rng.random(n) < 0.5
-    rows, columns = rng.integers(0, h, n), rng.integers(0, w, n)
+    rows, columns = rng.integers(h // 2, h, n), rng.integers(0, max(1, w // 2), n)
     for image, row, column, upright in zip(pixels, rows, columns, is_upright, strict=True):
         image[(slice(None), column) if upright else row] = 255
     return pixels, np.where(is_upright, "upright", "lying").tolist()
