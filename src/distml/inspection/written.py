@@ -97,10 +97,13 @@ def to_yaml(schema: WrittenSchema) -> str:
     lines = [head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True) + "columns:"]
     for name, column in columns.items():
         told = {key: _plain(item) for key, item in column.items() if item is not None}
-        text = yaml.safe_dump({name: told}, default_flow_style=None, sort_keys=False, allow_unicode=True, width=10_000)
-        flow = yaml.safe_dump(told, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
-        lines.append(f"  {text.partition(': ')[0] if ': ' in text else name}: {flow.strip()}")
+        lines.append(f"  {_flow([name])[1:-1]}: {_flow(told)}")
     return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9).strip()
 
 
 def _plain(value: Any) -> Any:
