@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distml.summary import TableSummary
+from distml.summary import TableSummary, as_numbers
 
 ROWS = np.arange(8, dtype=np.uint64)
 
@@ -18,6 +18,7 @@ def test_a_text_is_summarised_by_its_length(texts, coded):
     known, sizes = summary.columns["t"], [len(text) for text in texts if text is not None]
     assert (known.count, known.nulls, known.distinct) == (8, texts.count(None), len({*texts} - {None}))
     assert known.categories == {}
+    np.testing.assert_array_equal(as_numbers(column), [np.nan if t is None else len(t) for t in texts])
     assert (known.min, known.max) == ((min(sizes), max(sizes)) if sizes else (None, None))
     assert sorted(summary.sample.column("t").drop_null().to_pylist()) == sorted(sizes)
     if sizes:

@@ -10,13 +10,15 @@ from distml.images import brightness, is_tensor
 
 
 def as_numbers(values: Any) -> np.ndarray:
-    """A pyarrow array of numbers, timestamps or images as float64 [n]; null becomes NaN, a timestamp seconds since
-    1970, an image its brightness."""
+    """A pyarrow array of numbers, timestamps, images or texts as float64 [n]; null becomes NaN, a timestamp seconds
+    since 1970, an image its brightness, a text its length."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if is_tensor(values.type):
         values = brightness(values)
+    elif pa.types.is_dictionary(values.type) or pa.types.is_string(values.type):
+        values = lengths(values)
     if pa.types.is_timestamp(values.type):
         whole = pc.cast(pc.cast(values, pa.timestamp("us")), pa.int64())
         values = pc.divide(whole.cast(pa.float64(), safe=False), 1e6)  # far from 1970 to the nearest microseconds
