@@ -92,6 +92,15 @@ def test_a_module_that_fails_is_told_with_its_line(own_package, rewrite_own, sou
         assert "features.py, line 2" in str(caught.value)
 
 
+@pytest.mark.ray
+def test_workers_may_import_what_the_driver_may(ray_session, monkeypatch):
+    from distml.data.on_ray import RayEngine
+
+    monkeypatch.setenv(code.VARIABLE, "mine")
+    assert RayEngine().map(lambda item: code.allowed(), [1, 2]) == [("mine",), ("mine",)]
+    assert list(RayEngine().map_with(lambda: lambda item: code.allowed(), [1])) == [("mine",)]
+
+
 def test_the_hash_is_of_the_source_that_the_module_reaches(own_package, rewrite_own, tmp_path):
     code.allow([own_package])
 

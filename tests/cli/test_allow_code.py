@@ -23,7 +23,7 @@ COMMANDS = typer.main.get_command(app).commands
 CONFIG = """
 name: mine
 storage: store
-data: {source: {uri: rows.parquet}, target: sold}
+data: {source: {uri: rows.parquet}, target: sold, engine: ray}
 features:
   derived: {each: a / b}
   functions: {score: {function: "PACKAGE.features:score", columns: [a, each]}}

@@ -49,12 +49,11 @@ def with_derived(schema: Schema, config: DerivedConfig) -> Schema:
             _check_role(name, definition, used, schema)
     columns = list(schema.columns)
     while waiting:
-        name = next((n for n, d in waiting.items() if not set(d.uses) & set(waiting)), None)
-        if name is None:
+        ready = next((name for name, one in waiting.items() if not set(one.uses) & set(waiting)), None)
+        if ready is None:
             raise _circle(waiting)
-        definition = waiting.pop(name)
-        usable = {c.name: c for c in columns if c.role in _USABLE}
-        columns.append(_column(name, definition, usable))
+        usable = {column.name: column for column in columns if column.role in _USABLE}
+        columns.append(_column(ready, waiting.pop(ready), usable))
     return Schema(tuple(columns))
 
 
