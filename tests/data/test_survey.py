@@ -176,3 +176,15 @@ def test_the_taxi_folder_but_for_the_file_of_another_year(shared_data):
     assert len(found.files) == len(files_of(found)) == 36
     assert list(found.left_out) == ["yellow_tripdata_sample_2021.csv"]
     assert found.source.uri.endswith("yellow_tripdata_sample_20??-??.csv")
+
+
+def test_a_database_is_refused_with_what_to_write():
+    with pytest.raises(DataError, match=r"received sql:postgresql://h/d. Remedy: write data.source: \{uri: .*query:"):
+        survey("sql:postgresql://ann:secret@h/d")
+
+
+def test_a_folder_of_images_is_refused_with_what_to_write(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
+    with pytest.raises(DataError, match=r"data.source is \{uri: FOLDER, format: images\}"):
+        survey(str(tmp_path))

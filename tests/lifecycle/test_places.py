@@ -2,20 +2,24 @@
 
 import io
 import sqlite3
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 import distml
 from distml.batch import FeatureBatch
-from distml.config import RunConfig
+from distml.config import RunConfig, SourceConfig
 from distml.data import SPLITS, Engine, LocalEngine
-from distml.errors import DataError, UsageError
+from distml.errors import ConfigError, DataError, UsageError
+from distml.lifecycle.extent import extent_of
+from distml.lifecycle.predict import predict_table, source_of
 from distml.lifecycle.prepare import prepare, prepare_key
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.retrain import retrain_config
@@ -29,6 +33,14 @@ HOUSING = """longitude double precision, latitude double precision, housing_medi
     total_rooms double precision, total_bedrooms double precision, population double precision,
     households double precision, median_income double precision, median_house_value double precision,
     ocean_proximity text"""
+
+
+CONFIG: dict[str, Any] = {
+    "name": "demo",
+    "data": {"target": "y", "exclude": ["value"]},
+    "model": {"families": ["trees"]},
+    "search": {"num_samples": 1},
+}
 
 
 @pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.ray)])
@@ -133,6 +145,51 @@ def test_a_training_table_and_a_test_table_of_one_database(tmp_path):
     assert result.num_rows["test"] == 50 and sum(result.num_rows.values()) == 200
 
 
+def scored(version, storage: Storage, source: SourceConfig, out: Path) -> pa.Table:
+    predict_table(version, storage, source, str(out), LocalEngine())
+    return pq.read_table(out)
+
+
+def test_a_query_is_scored_like_the_file_of_its_rows(tmp_path):
+    raw_table(300).to_pandas().to_sql("t", sqlite3.connect(tmp_path / "rows.db"), index_label="id")
+    uri = f"sql:sqlite:///{tmp_path}/rows.db"
+    source = {"uri": uri, "query": "SELECT * FROM t"}
+    told = {**CONFIG["data"], "source": source, "exclude": ["id", "value"]}
+    result = distml.run({**CONFIG, "storage": str(tmp_path / "store"), "data": told}, engine="local")
+    version, storage = result.version, result.storage
+    assert version is not None
+    new = raw_table(200, seed=1).to_pandas().rename_axis("id").reset_index()
+    new.loc[:150, "color"] = None
+    new["flag"] = new["flag"].astype(int)  # as SQLite has truth values
+    new.to_sql("new", sqlite3.connect(tmp_path / "rows.db"), index=False)
+    new.to_csv(tmp_path / "new.csv", index=False)
+    overrides = ["data.source.query=SELECT * FROM new", "data.source.partition={column: id, num: 3}"]
+    from_sql = scored(version, storage, source_of(storage, version, uri, overrides), tmp_path / "sql.parquet")
+    told_file = source_of(storage, version, str(tmp_path / "new.csv"))
+    from_file = scored(version, storage, told_file, tmp_path / "csv.parquet")
+    names = [name for name in from_file.column_names if name.startswith("pr")]
+    assert from_file.num_rows == 200
+    assert from_sql.sort_by("id").select(names).equals(from_file.select(names))
+    with pytest.raises(ConfigError, match="needs `query`"):
+        source_of(storage, version, uri)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ({"uri": "sql:sqlite:///FOLDER/rows.db", "query": "SELECT * FROM t"}, "300"),
+        ({"uri": "FOLDER/a-images-idx3-ubyte", "labels": "FOLDER/a-labels-idx1-ubyte"}, "60"),
+        ({"uri": "FOLDER/images", "format": "images"}, "60"),
+    ],
+)
+def test_what_a_plan_says_of_rows(tmp_path, source, told):
+    raw_table(300).to_pandas().to_sql("t", sqlite3.connect(tmp_path / "rows.db"), index=False)
+    write_idx(tmp_path, *shapes(0))
+    write_folder(tmp_path / "images", *shapes(0))
+    source = {key: value.replace("FOLDER", str(tmp_path)) for key, value in source.items()}
+    assert str(extent_of(SourceConfig(**source))) == told
+
+
 # Images
 
 
@@ -145,24 +202,29 @@ def shapes(seed: int, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return pixels, labels
 
 
+def write_idx(folder: Path, pixels: np.ndarray, labels: np.ndarray) -> None:
+    header = bytes([0, 0, 8, 3]) + struct.pack(">3I", *pixels.shape)
+    (folder / "a-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+    label_header = bytes([0, 0, 8, 1]) + struct.pack(">I", len(labels))
+    (folder / "a-labels-idx1-ubyte").write_bytes(label_header + labels.astype(np.uint8).tobytes())
+
+
+def write_folder(folder: Path, pixels: np.ndarray, labels: np.ndarray) -> None:
+    for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "PNG")
+        (folder / str(label) / f"{number:03}.png").write_bytes(stream.getvalue())
+
+
 def test_idx_and_a_folder_and_a_frame_of_the_same_images_are_prepared_alike(tmp_path, engine):
     pixels, labels = shapes(0)
-    import struct
-
-    header = bytes([0, 0, 8, 3]) + struct.pack(">3I", *pixels.shape)
-    (tmp_path / "a-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
-    label_header = bytes([0, 0, 8, 1]) + struct.pack(">I", len(labels))
-    (tmp_path / "a-labels-idx1-ubyte").write_bytes(label_header + labels.astype(np.uint8).tobytes())
+    write_idx(tmp_path, pixels, labels)
     idx = {"uri": f"{tmp_path}/a-images-idx3-ubyte", "labels": f"{tmp_path}/a-labels-idx1-ubyte"}
     kinds = {"kinds": {"label": "categorical"}}
     from_idx = prepared(config_of(tmp_path / "store", idx, "label", **kinds), engine)
 
-    for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
-        folder = tmp_path / "images" / str(label)
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = io.BytesIO()
-        Image.fromarray(image).save(stream, "PNG")
-        (folder / f"{number:03}.png").write_bytes(stream.getvalue())
+    write_folder(tmp_path / "images", pixels, labels)
     source = {"uri": f"{tmp_path}/images", "format": "images"}
     from_folder = prepared(config_of(tmp_path / "store", source, "label", exclude=["path"], **kinds), engine)
     assert sorted(column.name for column in from_folder.schema.kept) == ["image", "label"]
@@ -176,14 +238,6 @@ def test_idx_and_a_folder_and_a_frame_of_the_same_images_are_prepared_alike(tmp_
 
 
 # Handed in from Python
-
-
-CONFIG: dict[str, Any] = {
-    "name": "demo",
-    "data": {"target": "y", "exclude": ["value"]},
-    "model": {"families": ["trees"]},
-    "search": {"num_samples": 1},
-}
 
 
 def test_a_frame_is_run_through_and_gone_on_with(tmp_path):
@@ -206,8 +260,6 @@ def test_a_frame_is_run_through_and_gone_on_with(tmp_path):
 
 
 def test_a_frame_and_the_same_file_are_prepared_alike(tmp_path):
-    import pyarrow.parquet as pq
-
     pq.write_table(raw_table(300), tmp_path / "rows.parquet")
     pq.write_table(raw_table(60, seed=1), tmp_path / "test.parquet")
     storage = str(tmp_path / "store")

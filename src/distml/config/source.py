@@ -118,6 +118,8 @@ class SourceConfig(Section):
         if self.uri.startswith("sql:") and password:
             # Every error that says what was read would say the password too.
             raise ValueError("a database's password is the name of a variable: //user:${PASSWORD}@host")
+        if self.uri.startswith("sql:") and self.rename:
+            raise ValueError("a query names its columns itself, with AS, so that `rename` has no place beside it")
         return self
 
     @model_validator(mode="after")

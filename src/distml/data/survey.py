@@ -14,11 +14,13 @@ from typing import Any
 
 from distml.config.source import SourceConfig
 from distml.data.files import Fragment, PartitionValue, find_files
+from distml.data.image_folder import is_image
 from distml.data.partitions import with_partitions
 from distml.data.patterns import patterns_of
 from distml.data.sniff import Dialect, binary_kind, sniff
 from distml.data.source import list_fragments, read_fragment, read_layout
 from distml.errors import DataError
+from distml.secrets import without_password
 
 HEAD_BYTES = 1 << 18
 MAX_FILES = 1000  # whose first lines are read
@@ -72,6 +74,11 @@ def survey(uri: str, *, target: str | None = None, columns: Sequence[str] | None
     """
     if uri.startswith("sklearn:"):
         return _bundled(uri)
+    if uri.startswith("sql:"):
+        raise DataError(
+            "a table to look at is in files", received=without_password(uri),
+            remedy="write data.source: {uri: ..., query: SELECT ...} yourself, or look at an extract of its rows",
+        )  # fmt: skip
     filesystem, found = find_files(uri)
     found = [(path, size) for path, size in found if size]  # the reader passes over empty files
     if not found:
@@ -91,7 +98,7 @@ def survey(uri: str, *, target: str | None = None, columns: Sequence[str] | None
             "a folder holds at least one table",
             received=f"{len(left_out)} files; the first, {os.path.basename(path)}, {reason}",
             where=uri,
-            remedy=_READABLE,
+            remedy=_IMAGES if any(is_image(path) for path, _ in found) else _READABLE,
         )
     files = _with_partitions(files, uri)
     chosen = _choose(files, target)
@@ -109,6 +116,8 @@ def survey(uri: str, *, target: str | None = None, columns: Sequence[str] | None
 _READABLE = (
     "what can be read: delimited text and JSON lines (.gz, .bz2, .zst too), Parquet, Arrow and Feather, or sklearn:NAME"
 )
+
+_IMAGES = "images need no look: data.source is {uri: FOLDER, format: images}, and data.target label, the folder that each is in"
 
 
 def _placed(error: DataError, path: str) -> DataError:

@@ -124,6 +124,7 @@ def test_a_variable_stays_one_in_what_is_recorded(credentials):
     ("source", "said"),
     [
         ("{uri: 'sql:sqlite:///a.db'}", "needs `query`"),
+        ("{uri: 'sql:sqlite:///a.db', query: SELECT 1, rename: {a: b}}", "with AS"),
         ("{uri: a.csv, query: SELECT 1}", "`query` belongs to a table in a database"),
         ("{uri: a.csv, partition: {column: a}}", "`partition` belongs to a table in a database"),
     ],
