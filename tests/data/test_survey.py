@@ -185,6 +185,7 @@ def test_a_database_is_refused_with_what_to_write():
 
 def test_a_folder_of_images_is_refused_with_what_to_write(tmp_path):
     (tmp_path / "cat").mkdir()
-    (tmp_path / "cat" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
+    for name in ("a.png", "b.png"):
+        (tmp_path / "cat" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
     with pytest.raises(DataError, match=r"data.source is \{uri: FOLDER, format: images\}"):
         survey(str(tmp_path))

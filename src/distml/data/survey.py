@@ -117,7 +117,7 @@ _READABLE = (
     "what can be read: delimited text and JSON lines (.gz, .bz2, .zst too), Parquet, Arrow and Feather, or sklearn:NAME"
 )
 
-_IMAGES = "images need no look: data.source is {uri: FOLDER, format: images}, and data.target label, the folder that each is in"
+_IMAGES = "images need no look: data.source is {uri: FOLDER, format: images}, data.target is label, each one's folder"
 
 
 def _placed(error: DataError, path: str) -> DataError:
