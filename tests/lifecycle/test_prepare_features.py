@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from distml.config import RunConfig
+from distml.config import CleanConfig, RunConfig
 from distml.data import LocalEngine
 from distml.features import TargetTransform
 from distml.lifecycle.prepare import prepare
@@ -23,13 +23,17 @@ FEATURES = {
 }
 
 
-def prepared(tmp_path, num_files: int, predicted: str = "y", **features) -> Prepared:
+def config_of(tmp_path, num_files: int, predicted: str = "y", **features) -> RunConfig:
     folder = tmp_path / f"{num_files}"
     folder.mkdir(exist_ok=True)
     for i, rows in enumerate(np.array_split(np.arange(TABLE.num_rows), num_files)):
         pq.write_table(TABLE.take(rows), folder / f"{i}.parquet")
     data = {"source": {"uri": str(folder)}, "target": predicted, "kinds": {"note": "text"}}
-    config = RunConfig.model_validate({"name": "demo", "data": data, "features": {**FEATURES, **features}})
+    return RunConfig.model_validate({"name": "demo", "data": data, "features": {**FEATURES, **features}})
+
+
+def prepared(tmp_path, num_files: int, predicted: str = "y", **features) -> Prepared:
+    config = config_of(tmp_path, num_files, predicted, **features)
     return prepare(config, Storage(tmp_path / f"store-{num_files}"), LocalEngine())
 
 
@@ -67,6 +71,16 @@ def test_a_text_is_a_feature_whose_length_is_watched(whole):
     known = whole.baseline.columns["note"]
     assert (known.min, known.max) == (8, 13)
     assert known.bins.sum() == known.present
+
+
+@pytest.mark.parametrize(("encode", "num_warnings"), [("target", 1), ("embed", 0)])
+def test_copies_that_are_kept_are_a_warning_where_the_target_encodes(tmp_path, encode, num_warnings):
+    config = config_of(tmp_path, 1, categorical={"encode": encode})
+    pq.write_table(TABLE.slice(0, 30), tmp_path / "1" / "again.parquet")
+    kept = config.model_copy(update={"clean": CleanConfig(duplicates="keep")})
+    findings = prepare(kept, Storage(tmp_path / "store"), LocalEngine()).findings
+    found = [finding.count for finding in findings if "encoded by the target" in finding.rule]
+    assert found == [30] * num_warnings
 
 
 @pytest.mark.parametrize("scale", ["log1p", "quantile", "none"])

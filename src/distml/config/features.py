@@ -152,6 +152,11 @@ class FeaturesConfig(DerivedConfig):
                 settings(name)
         return self
 
+    @property
+    def encodes_by_target(self) -> bool:
+        """Whether any column may be encoded by the target."""
+        return "target" in {self.categorical.encode, *(found.encode for found in self.columns.values())}
+
     def numeric_of(self, name: str) -> NumericConfig:
         """The settings of one numeric column, its exceptions included."""
         return self._with_exceptions(self.numeric, name)

@@ -47,6 +47,11 @@ def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
         )
     if count:
         findings.append(Finding(rule="no exact duplicate rows", column=None, count=count, action=action))
+    if count and action == "keep" and config.features.encodes_by_target:
+        # They lie in one fold with their target, so out of fold is what the rows of other targets say.
+        rule = "a row that is encoded by the target stands in the table once"
+        remedy = "set clean.duplicates: drop"
+        findings.append(Finding(rule=rule, column=None, count=count, action="warn", remedy=remedy))
     in_test = num_repeats([part for part in ingested.parts if part.table == "test"], dropped_in_parts=False)
     if in_test:
         rule = "no exact duplicate rows in the test table"
