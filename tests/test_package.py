@@ -199,11 +199,11 @@ def test_a_listed_path_that_leaves_the_package_is_refused(copy, tmp_path, name):
         (None, "a package has a manifest", "no manifest.json"),
         (b"", "a manifest is JSON", None),
         (b"{", "a manifest is JSON", None),
-        (b"[]", "a package of format 1", "None"),
-        (b"{}", "a package of format 1", "None"),
-        (b'{"format": 2}', "a package of format 1", "2"),
-        (b'{"format": "1"}', "a package of format 1", "'1'"),
-        (b'{"format": 1}', "a manifest is as it was written", "another checksum"),
+        (b"[]", "a package of format 2", "None"),
+        (b"{}", "a package of format 2", "None"),
+        (b'{"format": 1}', "a package of format 2", "1"),
+        (b'{"format": "2"}', "a package of format 2", "'2'"),
+        (b'{"format": 2}', "a manifest is as it was written", "another checksum"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(copy, content, rule, received):

@@ -27,7 +27,7 @@ from distml.schema import Schema
 from distml.storage import content_hash, dump_json, file_sha256
 from distml.summary import TableSummary
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 _REMEDY = "fetch the package again, or roll back to another version"

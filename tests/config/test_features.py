@@ -50,6 +50,18 @@ def test_an_exception_keeps_what_it_does_not_say():
     assert config.set_for("c") == {}
 
 
+def test_what_is_said_of_numbers_in_their_own_unit_is_not_said_of_dates():
+    config = features(
+        numeric={"impute": "constant", "fill_value": -1, "clip": {"max": 100}, "bins": 8},
+        columns={"b": {"clip": {"min": 0}, "impute": "mean"}},
+    )
+    found = config.epoch_of("a")
+    assert (found.impute, found.clip, found.bins) == ("median", None, 8)
+    assert (config.epoch_of("b").impute, config.epoch_of("b").clip.min) == ("mean", 0)
+    quantiles = features(numeric={"clip": {"quantiles": [0.1, 0.9]}, "impute": "mean"})
+    assert quantiles.epoch_of("a") == quantiles.numeric
+
+
 def test_a_constant_of_one_column_may_be_filled_by_the_general_value():
     config = features(numeric={"fill_value": -1}, columns={"a": {"impute": "constant"}})
     assert config.numeric_of("a").fill_value == -1

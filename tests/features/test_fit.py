@@ -331,6 +331,12 @@ def test_datetimes_become_the_parts_that_vary(step, parts, names):
     assert dense.findings == trees.findings == ()
 
 
+def test_bounds_of_numbers_do_not_clip_dates():
+    features = {"numeric": {"clip": {"max": 100}, "scale": "none"}, "datetime": {"parts": ["epoch"]}}
+    (transform,) = fitted(features=features, t=stamps(timedelta(hours=5))).pipeline.numeric
+    assert (transform.low, transform.high) == (None, None)
+
+
 def test_a_part_that_was_asked_for_and_does_not_vary_is_a_finding():
     result = fitted(features={"columns": {"t": {"parts": ["hour", "weekday"]}}}, t=stamps(timedelta(days=1)))
     assert list(result.pipeline.feature_names) == ["t_weekday_sin", "t_weekday_cos"]

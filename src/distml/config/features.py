@@ -161,6 +161,13 @@ class FeaturesConfig(DerivedConfig):
         """The settings of one numeric column, its exceptions included."""
         return self._with_exceptions(self.numeric, name)
 
+    def epoch_of(self, name: str) -> NumericConfig:
+        """The settings of a datetime column's seconds: what is said of numbers in their own unit isn't meant for it."""
+        of_numbers: dict[str, Any] = {"impute": "median"} if self.numeric.impute == "constant" else {}
+        if self.numeric.clip is not None and self.numeric.clip.quantiles is None:
+            of_numbers["clip"] = None
+        return self._with_exceptions(self.numeric.model_copy(update=of_numbers), name)
+
     def categorical_of(self, name: str) -> CategoricalConfig:
         return self._with_exceptions(self.categorical, name)
 

@@ -27,7 +27,7 @@ _OF_NUMBERS = {*NumericConfig.model_fields}
 _OF_CATEGORIES = {*CategoricalConfig.model_fields}
 _SETTINGS = {  # what features.columns may say of a column, by its kind
     "numeric": _OF_NUMBERS,
-    "datetime": {*DatetimeConfig.model_fields} | _OF_NUMBERS - {"bins"},
+    "datetime": {*DatetimeConfig.model_fields} | _OF_NUMBERS,
     "categorical": _OF_CATEGORIES,
     "boolean": _OF_CATEGORIES,
     "text": {*TextConfig.model_fields},
@@ -108,7 +108,7 @@ def _fit_column(
 def _fit_datetime(
     is_dense: bool, name: str, summary: TableSummary, config: FeaturesConfig, findings: list[Finding]
 ) -> list[Transform]:
-    numbers, parts = config.numeric_of(name), config.datetime_of(name)
+    numbers, parts = config.epoch_of(name), config.datetime_of(name)
     found: list[Transform] = []
     if parts.parts == "auto" or "epoch" in parts.parts:
         epoch = NumericTransform(column=name, suffix="_epoch")
