@@ -110,8 +110,13 @@ def test_a_column_says_where_rows_belong(values, wanted):
     assert keys(values, "predefined", values=VALUES).tolist() == wanted
 
 
-def found_in(values: list, kind: str, private: bool = False) -> list[tuple]:
-    dealing = Dealing(kind=kind, column="c", values=VALUES if kind == "predefined" else {})
+def test_rows_that_the_column_says_nothing_of_may_have_a_split():
+    assert keys([None, "dev", None], "predefined", values=VALUES, missing="test").tolist() == [0, 1, 0]
+    assert found_in([None, "x"], "predefined", missing="test") == [("c", 1, "fail", ((11, "'x'"),))]
+
+
+def found_in(values: list, kind: str, private: bool = False, **settings) -> list[tuple]:
+    dealing = Dealing(kind=kind, column="c", values=VALUES if kind == "predefined" else {}, **settings)
     found = dealing.findings(pa.table({"c": values}), np.arange(10, 10 + len(values)), private=private)
     return [(f.column, f.count, f.action, f.examples) for f in found]
 

@@ -16,6 +16,9 @@ class SplitValuesConfig(Section):
     train: Names = ("train", "training")
     validation: Names = ("validation", "valid", "val", "dev")
     test: Names = ("test",)
+    missing: Literal["train", "validation", "test"] | None = Field(
+        None, description="the split of rows without a value; null: they are refused"
+    )
 
     @model_validator(mode="after")
     def _each_once(self) -> SplitValuesConfig:

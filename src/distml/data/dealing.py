@@ -27,7 +27,7 @@ _RULES: dict[str, tuple[str, Taken, str]] = {
     "time": ("a row has a time", "warn", "rows without one are training rows"),
     "predefined": (
         "a predefined split says of every row where it belongs", "fail",
-        "name its values in split.values, or drop such rows with clean.rules",
+        "name its values in split.values, there also the split of rows without one: missing",
     ),
 }  # fmt: skip
 
@@ -60,6 +60,7 @@ class Dealing:
     seed: int = 0
     column: str | None = None  # the stratum's, the group's, the time's or the split's own
     values: Mapping[str, Split] = field(default_factory=dict)  # of a predefined split's column
+    missing: Split | None = None  # what rows without a value in it are for; None: they are refused
 
     @property
     def is_uniform(self) -> bool:
@@ -81,8 +82,8 @@ class Dealing:
             return np.where(missing, LAST, _backwards(column))
         if self.kind == "group":  # a row without a group is one of its own
             return self._shuffled(np.where(missing, rows, hash_column(column)))
-        keys = np.array([*(_KEY_OF[split] for split in self.values.values()), _KEY_OF["train"]], np.uint64)
-        return keys[self._value_codes(column)]
+        splits = (*self.values.values(), "train", self.missing or "train")
+        return np.array([_KEY_OF[split] for split in splits], np.uint64)[self._value_codes(column)]
 
     def strata(self, table: Any) -> Strata:
         """The stratum of each row of a cleaned table."""
@@ -119,12 +120,14 @@ class Dealing:
         return mix(hashes ^ mix(np.array([self.seed], np.uint64))[0])
 
     def _value_codes(self, column: Any) -> np.ndarray:
-        """Which of `values` each row of a predefined split's column has, int64 [n]; their number for any other."""
+        """Which of `values` each row of a predefined split's column has, int64 [n]; their number k where that is
+        refused, k + 1 where nothing is said and may be."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         codes = pc.index_in(column.cast(pa.string()), value_set=pa.array(list(self.values), pa.string()))
-        return codes.cast(pa.int64()).fill_null(len(self.values)).to_numpy()
+        found = codes.cast(pa.int64()).fill_null(len(self.values)).to_numpy()
+        return found if self.missing is None else np.where(column.is_null().to_numpy(), len(self.values) + 1, found)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "values": dict(self.values)}

@@ -44,7 +44,10 @@ def dealing_of(config: RunConfig, schema: Schema) -> Dealing:
             )
         return Dealing(kind="time", seed=seed, column=column)
     column = _column(config.data.roles.split, "data.roles.split", schema)
-    return Dealing(kind="predefined", seed=seed, column=column, values=dict(split.values.by_value))
+    values = split.values
+    return Dealing(
+        kind="predefined", seed=seed, column=column, values=dict(values.by_value), missing=values.missing
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
