@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from inspected import clean_frame, inspected
 
 from distml.inspection.counts import NumberCounts
 from distml.inspection.numbers import are_negatives_odd, is_zero_rare
 from distml.inspection.tails import outlier_bounds
+from inspected import clean_frame, inspected
 
 
 @pytest.mark.parametrize("target", ["class", "three", "number"])

@@ -86,9 +86,10 @@ def told(found: Validation, page: str) -> str:
             lines += [f"{word} ({sum(len(group.seen) for group in chosen)})"]
             lines += [line for group in chosen for line in _lines(group)]
             lines += [""]
-    if not groups:
-        lines += ["nothing to remark", ""]
-    elif any(example.row is not None for seen in found.observations for example in seen.examples):
+    lines += [] if groups else ["nothing to remark", ""]
+    if found.done:
+        lines += ["what a run does by itself", *(line for group in grouped(found.done) for line in _lines(group)), ""]
+    if any(example.row is not None for seen in found.observations for example in seen.examples):
         lines += ["Counts are exact; a row is given as file:row, counted from 0 in each file.", ""]
     return "\n".join([*lines, f"profile: {page}"])
 

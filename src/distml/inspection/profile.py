@@ -73,7 +73,7 @@ def _numbers(view: View, column: Column, counts: NumberCounts) -> dict[str, Any]
 
 def _edges(view: View, column: Column) -> np.ndarray | None:
     """Edges of a histogram, float64 [b + 1]: one bin a value for few whole numbers, else equal ones over the inner
-    99 %, widened to the extremes where these are near."""
+    99 % and what lies within half their width of them."""
     counts = view.columns[column.name].counts
     if not isinstance(counts, NumberCounts) or not counts.present or column.private:
         return None
@@ -84,9 +84,8 @@ def _edges(view: View, column: Column) -> np.ndarray | None:
             return np.append(np.arange(values[0], values[-1] + steps / 2, steps), values[-1] + steps) - steps / 2
     sample = view.numbers(column.name)
     low, high = np.nanquantile(sample, [0.005, 0.995])
-    reach = max(high - low, 1e-12)
-    low = values[0] if values[0] > low - 0.25 * reach else low
-    high = values[-1] if values[-1] < high + 0.25 * reach else high
+    near = sample[np.abs(sample - (low + high) / 2) <= high - low]
+    low, high = (near.min(), near.max()) if len(near) else (low, high)
     return np.linspace(low, high if high > low else low + 1, NUM_BINS + 1)
 
 

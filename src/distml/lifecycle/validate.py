@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from distml.clean import RowCleaner
@@ -31,8 +31,9 @@ class Validation:
     name: str
     inspection: Inspection
     prepared: Prepared | None
-    splits: tuple[dict[str, Any], ...]  # name, rows, target, drifted
-    columns: list[dict[str, Any]]
+    splits: tuple[dict[str, Any], ...] = ()  # name, rows, target, drifted
+    done: tuple[Observation, ...] = ()  # what fitting features does by itself: no fault of the table
+    columns: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -56,6 +57,7 @@ class Validation:
             "columns": [{**asdict(column), **described.get(column.name, {})} for column in schema.columns],
             "splits": list(self.splits),
             "findings": [observation.to_dict() for observation in self.observations],
+            "done": [observation.to_dict() for observation in self.done],
         }
 
     def page(self) -> str:
@@ -74,13 +76,14 @@ def validate(config: RunConfig, scratch: Storage, engine: Engine) -> Validation:
             prepared = prepare(config, scratch, engine)
         except DataError as error:
             found = found.with_observations([refusal(error)])
-    if prepared is not None:
-        found = found.with_observations(_of_preparing(prepared, found))
     splits = tuple(compare_splits(prepared, config.validation.drift.min_psi)) if prepared else ()
     if prepared is not None:
         compared = [split for split in splits if found.test is None or split["name"] != "test"]
         found = found.with_observations(_of_splits(compared, prepared))
-    return Validation(name=config.name, inspection=found, prepared=prepared, splits=splits, columns=profile(found))
+    done = () if prepared is None else tuple(_of_preparing(prepared, found))
+    return Validation(
+        name=config.name, inspection=found, prepared=prepared, splits=splits, columns=profile(found), done=done
+    )
 
 
 def fit_cleaner(config: RunConfig) -> RowCleaner:
