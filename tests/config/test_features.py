@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -65,3 +67,10 @@ def test_what_is_said_of_numbers_in_their_own_unit_is_not_said_of_dates():
 def test_a_constant_of_one_column_may_be_filled_by_the_general_value():
     config = features(numeric={"fill_value": -1}, columns={"a": {"impute": "constant"}})
     assert config.numeric_of("a").fill_value == -1
+
+
+def test_the_documents_example_is_valid():
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text("utf-8")
+    found = features(**yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])["features"])
+    assert found.numeric_of("income").scale == "log1p"
+    assert found.datetime_of("opened").parts == ("epoch", "weekday", "hour")
