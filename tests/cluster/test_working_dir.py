@@ -75,6 +75,14 @@ def test_paths_of_a_config_are_those_of_its_storage_and_tables():
     assert paths_of(config) == ["/mnt/store", "t/*.csv"]
 
 
+def test_labels_and_database_files_are_paths_of_a_config_too():
+    idx = "{uri: a-images-idx3-ubyte, labels: a-labels-idx1-ubyte}"
+    database = "{uri: 'sql:sqlite:///rows.db', query: SELECT 1}"
+    config = parse_config(f"{{name: a, storage: 's3://b/store', data: {{target: y, source: {idx}, test: {database}}}, "
+                          "tracking: {uri: 'http://h'}}")  # fmt: skip
+    assert paths_of(config) == ["a-images-idx3-ubyte", "a-labels-idx1-ubyte", "rows.db"]
+
+
 def test_the_size_is_that_of_the_package_ray_makes(root):
     fill(root, "a.bin", num_bytes=70_000)
     fill(root, "ignored/b.bin", "sub/c.bin", "sub/rayed/d.bin", "ünïcode.txt", num_bytes=5_000)

@@ -3,6 +3,7 @@
 import io
 import sqlite3
 import struct
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 import distml
+from databases import PASSWORD, VARIABLE
 from distml.batch import FeatureBatch
 from distml.config import RunConfig, SourceConfig
 from distml.data import SPLITS, Engine, LocalEngine
@@ -143,6 +145,24 @@ def test_a_training_table_and_a_test_table_of_one_database(tmp_path):
     source, test = ({"uri": uri, "query": f"SELECT * FROM t WHERE id {sign} 150"} for sign in ("<", ">="))
     result = prepared(config_of(tmp_path / "store", source, "y", test=test, roles={"id": "id"}))
     assert result.num_rows["test"] == 50 and sum(result.num_rows.values()) == 200
+
+
+def test_the_password_is_nowhere_but_in_the_environment(postgres, tmp_path, capfd):
+    postgres.execute("DROP TABLE IF EXISTS t", "CREATE TABLE t (x double precision, y text)")
+    postgres.execute(
+        "INSERT INTO t SELECT i * 0.5, CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 99) i"
+    )
+    source = {"uri": postgres.uri, "query": "SELECT * FROM t"}
+    config = {**CONFIG, "storage": str(tmp_path / "store"), "data": {"source": source, "target": "y"}}
+    result = distml.run(config, until="prepare", engine="local")
+    assert result.prepared is not None
+    assert result.config.data.source.uri == postgres.uri and VARIABLE in postgres.uri
+    said = "".join(capfd.readouterr())
+    written = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    assert any(VARIABLE.encode() in path.read_bytes() for path in written)  # the run's record names the variable
+    for secret in (PASSWORD, urllib.parse.quote(PASSWORD, safe="")):
+        assert secret not in said
+        assert not [path for path in written if secret.encode() in path.read_bytes()]
 
 
 def scored(version, storage: Storage, source: SourceConfig, out: Path) -> pa.Table:

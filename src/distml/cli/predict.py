@@ -50,16 +50,19 @@ def predict(
     -s data.source.key=value where this table is written in another way than the one that the model was trained on.
     """
     begin(json)
+    from distml.data.sql import held
     from distml.lifecycle.predict import plan_scoring, source_of
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
     home = Storage(storage)
     version = resolve(StoreRegistry(home), reference)
-    job = plan_scoring(version, home, source_of(home, version, source, overrides), out)
+    table = source_of(home, version, source, overrides)
     try:
-        with _started(engine, job) as chosen:
-            scored = job.run(chosen, _progress(len(job.fragments)))
+        with held(table):
+            job = plan_scoring(version, home, table, out)
+            with _started(engine, job) as chosen:
+                scored = job.run(chosen, _progress(len(job.fragments)))
     except KeyboardInterrupt:
         say("distml: interrupted; nothing is written")
         raise

@@ -61,8 +61,9 @@ def excludes(root: str | Path, own: Sequence[str] = ()) -> list[str]:
 def paths_of(config: RunConfig) -> list[str]:
     """The paths of a config's storage and tables: they lie where every node reaches them, and aren't sent."""
     sources = [config.data.source, config.data.test, config.retrain.data.source]
-    uris = [config.storage, *(source.uri for source in sources if source is not None)]
-    return [uri.removeprefix("file://") for uri in uris if ":" not in uri.removeprefix("file://")]
+    named = [uri for source in sources if source is not None for uri in (source.uri, source.labels) if uri is not None]
+    paths = [uri.removeprefix("file://").removeprefix("sql:sqlite:///") for uri in (config.storage, *named)]
+    return [path for path in paths if ":" not in path]
 
 
 def size(root: str | Path, patterns: Sequence[str], num_largest: int = 5) -> Size:

@@ -14,6 +14,7 @@ from distml.config.source import written_like
 from distml.data.engine import Engine
 from distml.data.files import Fragment
 from distml.data.source import list_fragments, read_layout
+from distml.data.sql import held
 from distml.data.text import read_names
 from distml.derive import reload_functions
 from distml.errors import ConfigError, DataError, did_you_mean
@@ -74,7 +75,8 @@ def source_of(storage: Storage, version: Version, uri: str, overrides: Sequence[
 
 def predict_table(version: Version, storage: Storage, source: SourceConfig, out: str, engine: Engine) -> Scored:
     """Scores every row of a source, as `plan_scoring` and `ScoringJob.run` say."""
-    return plan_scoring(version, storage, source, out).run(engine)
+    with held(source):
+        return plan_scoring(version, storage, source, out).run(engine)
 
 
 def without_target(source: SourceConfig, fragment: Fragment, target: str) -> SourceConfig:
