@@ -221,6 +221,10 @@ def test_a_function_is_fitted_packed_and_loaded_only_where_it_is_allowed(
     assert prepare_key(config) != key
     with pytest.raises(PackageError, match="fitted with"):
         ModelPackage.load(folder)
+    again = run(config, Resources())  # its champion means something else now: a person says which is to live
+    assert (again.version.number, again.verdict.promoted) == (2, False)
+    assert "can't be compared with" in again.verdict.reasons[0]
+    assert "`distml promote`" in again.verdict.reasons[1]
     rewrite_own()
     monkeypatch.setenv(code.VARIABLE, "")
     own._function.cache_clear()

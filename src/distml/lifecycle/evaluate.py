@@ -9,7 +9,8 @@ import numpy as np
 
 from distml.config import RunConfig
 from distml.data import SPLITS, SplitPlan
-from distml.errors import DataError
+from distml.derive import reload_functions
+from distml.errors import CodeError, DataError, PackageError
 from distml.evaluation import Comparison, Evaluation, Verdict, evaluate, judge, slice_metrics
 from distml.evaluation.report import one_row_latency_ms
 from distml.lifecycle.dealing import hashed_columns
@@ -19,10 +20,11 @@ from distml.lifecycle.stages import once
 from distml.lifecycle.train import Trained
 from distml.metrics import score_all
 from distml.models import FAMILIES, load_model
-from distml.package import Member, ModelPackage
+from distml.package import MANIFEST, Member, ModelPackage
 from distml.postprocess import Postprocess
 from distml.predictor import Predictor
 from distml.registry import Registry, Version
+from distml.schema import Schema
 from distml.storage import Storage, content_hash
 from distml.target import NumericTarget
 
@@ -121,6 +123,11 @@ def judge_package(
     champion = registry.champion(config.name)
     if champion is not None and champion.package_id == trained.package_id:
         return Verdict(promoted=True, reasons=(f"it is champion {champion.label} already",)), champion
+    missing = None if champion is None else _missing_code(storage, champion)
+    if missing is not None and champion is not None:
+        told = f"champion {champion.label} can't be compared with: {missing}"
+        remedy = "`distml promote` makes this version champion all the same"
+        return Verdict(promoted=False, reasons=(told, remedy)), champion
     comparison = None if champion is None else _compare(prepared, trained, storage, champion)
     verdict = judge(
         config.gates,
@@ -132,6 +139,15 @@ def judge_package(
         seed=config.seed,
     )
     return verdict, champion
+
+
+def _missing_code(storage: Storage, champion: Version) -> str | None:
+    """Why a champion can't be loaded here: functions of the user's own that aren't what it was fitted with."""
+    try:
+        reload_functions(Schema.from_dict(storage.read_json(f"{champion.package}/{MANIFEST}")["schema"]))
+    except (CodeError, PackageError) as error:
+        return str(error)
+    return None
 
 
 def _compare(prepared: Prepared, trained: Trained, storage: Storage, champion: Version) -> Comparison:
