@@ -99,13 +99,14 @@ def _lines(group: Group) -> list[str]:
     import textwrap
 
     seen = group.first
-    names = [f"{item.column or 'the table'}" + ("" if group.is_even else f" {item.count:,}") for item in group.seen]
+    nobody = "the test table" if seen.table == "test" else "the table"
+    names = [f"{item.column or nobody}" + ("" if group.is_even else f" {item.count:,}") for item in group.seen]
     head = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     count = ""
     if group.is_even and not (seen.share is not None and seen.share >= 1 and not seen.examples):
         share = "" if seen.share is None or seen.share >= 1 else f", {_percent(seen.share)}"
         count = f": {seen.count:,} row{'s' if seen.count != 1 else ''}{' each' if len(names) > 1 else ''}{share}"
-    where = " of the test table" if seen.table == "test" else ""
+    where = " of the test table" if seen.table == "test" and seen.column else ""
     texts = [f"{seen.told or seen.rule}{f' [{seen.action}]' if seen.action != 'warn' else ''}"]
     shown = [f"{example.place}{f' {example.value}' if example.value else ''}" for example in seen.examples[:3]]
     texts += ["at " + "; ".join(shown)] if shown else []

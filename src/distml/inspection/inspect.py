@@ -178,8 +178,11 @@ def _of_line(view: View, finding: Finding, config: RunConfig) -> Observation:
     elif finding.rule.startswith("every line has"):
         kind = "ragged"
     would_end = {"encoding": table.undecodable, "ragged": table.ragged}.get(kind) == "fail"
-    examples = tuple(Example(file=finding.file or "", row=None, line=line, value=text)
-                     for line, text in finding.examples)  # fmt: skip
+    is_private = any(column.private for column in view.cleaner.schema.columns)  # a line holds every column's values
+    examples = tuple(
+        Example(file=finding.file or "", row=None, line=line, value="(private)" if is_private else text)
+        for line, text in finding.examples
+    )
     return Observation(
         kind=kind, rule=finding.rule, column=finding.column, level="fail" if would_end else "low",
         count=finding.count, share=finding.count / max(view.num_raw, 1), action="fail" if would_end else finding.action,

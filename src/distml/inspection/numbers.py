@@ -32,27 +32,34 @@ def suspect_numbers(view: View, method: str = "tail", threshold: float | None = 
     for column in columns:
         counts = view.columns[column.name].counts
         assert isinstance(counts, NumberCounts)
-        if not counts.present or column.role == "weight":
-            continue
-        found = 0
-        while column.kind == "numeric" and found < _MAX_SENTINELS:
-            sentinel = signs.sentinel_of(counts.values, counts.rows)
-            if sentinel is None:
-                break
-            yield _sentinel(column, sentinel[0])
-            counts = without(counts, sentinel[0])
-            found += 1
-        if column.kind == "numeric":
-            negative = are_negatives_odd(counts)
-            if negative:
-                yield _negative(column)
-            yield from _zeros(column, counts)
-            if not found:
-                yield from _cap(column, counts)
-            yield from _outliers(view, column, counts, len(columns), method, threshold, below=not negative)
-        else:
-            yield from _outliers(view, column, counts, len(columns), method, threshold, below=True)
+        if counts.present and column.role != "weight":
+            sample = view.numbers(column.name)
+            yield from suspects_of(column, counts, sample, len(columns), method, threshold)
     yield from _orders(view)
+
+
+def suspects_of(
+    column: Column, counts: NumberCounts, sample: np.ndarray, num_columns: int, method: str = "tail",
+    threshold: float | None = None,
+) -> Iterator[Suspect]:  # fmt: skip
+    """Suspects in one column, as counted and as sampled, float64 [n]; `num_columns` share one rate of false alarms."""
+    num_sentinels = 0
+    is_number = column.kind == "numeric"
+    while is_number and num_sentinels < _MAX_SENTINELS:
+        sentinel = signs.sentinel_of(counts.values, counts.rows)
+        if sentinel is None:
+            break
+        yield _sentinel(column, sentinel[0])
+        counts = without(counts, sentinel[0])
+        num_sentinels += 1
+    negative = is_number and are_negatives_odd(counts)
+    if negative:
+        yield _negative(column)
+    if is_number:
+        yield from _zeros(column, counts)
+        if not num_sentinels:
+            yield from _cap(column, counts)
+    yield from _outliers(column, counts, sample, num_columns, method, threshold, below=not negative)
 
 
 def without(counts: NumberCounts, value: float) -> NumberCounts:
@@ -171,10 +178,9 @@ def _cap(column: Column, counts: NumberCounts) -> Iterator[Suspect]:
 
 
 def _outliers(
-    view: View, column: Column, counts: NumberCounts, num_columns: int, method: str, threshold: float | None,
-    *, below: bool,
+    column: Column, counts: NumberCounts, sample: np.ndarray, num_columns: int, method: str,
+    threshold: float | None, *, below: bool,
 ) -> Iterator[Suspect]:  # fmt: skip
-    sample = view.numbers(column.name)
     sample = sample[~np.isnan(sample)]
     if not len(sample):
         return
