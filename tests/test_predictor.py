@@ -74,6 +74,17 @@ def test_tables_frames_and_records_are_predicted_alike(predictor):
         np.testing.assert_array_equal(predictor.predict(table).scores, wanted)
 
 
+def test_few_records_are_predicted_as_the_table_of_them(predictor):
+    names = [column.name for column in predictor.schema.inputs]
+    rows = records_from_table(OTHER.select(names))
+    for n in (1, 2, 16):
+        few, wanted = predictor.predict_few(rows[:n]), predictor.predict(OTHER.slice(0, n))
+        assert few.values.tolist() == wanted.values.tolist()
+        assert few.probabilities.tobytes() == wanted.probabilities.tobytes()
+    assert predictor.predict_few(rows[:17]) is None
+    assert predictor.predict_few([{**rows[0], "color": " red"}]) is None
+
+
 def test_cleaned_rows_are_predicted_as_raw_ones(predictor):
     cleaned, prediction = predictor.predict_kept(OTHER)
     np.testing.assert_array_equal(predictor.predict_cleaned(cleaned.table).scores, prediction.scores)

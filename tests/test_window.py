@@ -31,9 +31,13 @@ def served(n, seed):
     return Cleaned(table, np.ones(n, bool), ()), classes(rng.random(n))
 
 
+def observe(window: Window, requests: list) -> None:
+    window.observe([cleaned for cleaned, _ in requests], [prediction for _, prediction in requests])
+
+
 def window(seed, num_requests=3) -> Window:
     filled = Window.like(4, INPUTS, PREDICTIONS)
-    filled.observe([served(5, seed * 10 + i) for i in range(num_requests)])
+    observe(filled, [served(5, seed * 10 + i) for i in range(num_requests)])
     for i in range(num_requests):
         filled.time(10.0**i)
     filled.ignored = {"extra": seed}
@@ -71,16 +75,16 @@ def test_counts_what_was_served():
 def test_requests_together_are_as_one_by_one():
     together, apart = (Window.like(4, INPUTS, PREDICTIONS) for _ in range(2))
     requests = [served(n, seed=n) for n in (1, 7, 3)]
-    together.observe(requests)
+    observe(together, requests)
     for request in requests:
-        apart.observe([request])
+        observe(apart, [request])
     assert content(together) == content(apart)
 
 
 def test_nothing_served_changes_nothing():
     filled = window(1)
     before = content(filled)
-    filled.observe([])
+    filled.observe([], [])
     assert content(filled) == before
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import numpy as np
 
 from distml.clean import Cleaned
 from distml.errors import DataError, PackageError
+from distml.features.few import MAX_ROWS as MAX_FEW
+from distml.features.few import FewRows
 from distml.package import Golden, ModelPackage
 from distml.postprocess import Prediction
 from distml.records import records_from_table, table_from_records
@@ -62,6 +66,29 @@ class Predictor:
         """The cleaned rows, which rows were kept, and predictions for those."""
         cleaned = self._cleaner.clean(as_arrow(table))
         return cleaned, self.predict_cleaned(cleaned.table)
+
+    def predict_few(self, records: Sequence[Mapping[str, Any]]) -> Prediction | None:
+        """As `predict`, of at most `MAX_FEW` JSON rows, and sooner; None where they have to go the way of tables.
+
+        That is where something is unusual about a value, which the way of tables repairs or refuses.
+        """
+        if len(records) > MAX_FEW or None in self._few:
+            return None
+        outputs = []
+        for member, few in zip(self.package.members, self._few, strict=True):
+            batch = few.encode(records) if few is not None else None
+            if batch is None:
+                return None
+            outputs.append(member.model.predict(batch))
+        return self.package.postprocess(outputs)
+
+    @cached_property
+    def _few(self) -> list[FewRows | None]:
+        return [FewRows.of(member.pipeline) for member in self.package.members]
+
+    def clean(self, table: Any) -> Cleaned:
+        """The features of a raw pyarrow table, cleaned."""
+        return self._cleaner.clean(table)
 
     def predict_cleaned(self, cleaned: Any) -> Prediction:
         """Predictions for a cleaned pyarrow table."""

@@ -37,16 +37,16 @@ class Window:
         """An empty window with the columns and bins of a package's baseline."""
         return cls(version=version, inputs=inputs.fresh(), predictions=predictions.fresh())
 
-    def observe(self, served: Sequence[tuple[Cleaned, Prediction]]) -> None:
-        """Adds served requests: what each one's rows were cleaned to, and what was predicted for them."""
+    def observe(self, cleaned: Sequence[Cleaned], predictions: Sequence[Prediction]) -> None:
+        """Adds served rows: what they were cleaned to, and what was predicted for them."""
         import pyarrow as pa
 
-        if not served:
+        if not cleaned:
             return
         # One update for all of them: a summary costs the same for one row as for a thousand.
-        inputs = pa.concat_tables([cleaned.table for cleaned, _ in served])
+        inputs = pa.concat_tables([served.table for served in cleaned])
         self.inputs.update(inputs)
-        self.predictions.update(pa.concat_tables([predictions_table(prediction) for _, prediction in served]))
+        self.predictions.update(pa.concat_tables([predictions_table(prediction) for prediction in predictions]))
         self.rows += inputs.num_rows
 
     def time(self, milliseconds: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +60,14 @@ class VocabularyTransform(Transform):
 
     def read(self, column: Any) -> np.ndarray:
         return self._words.codes(column)  # type: ignore[attr-defined]
+
+    def read_few(self, values: Sequence[Any]) -> np.ndarray:
+        codes = self._codes
+        return np.array([codes.get(value, UNKNOWN) for value in values], np.int64)
+
+    @cached_property
+    def _codes(self) -> dict[str | None, int]:
+        return {None: MISSING, **{word: code for code, word in enumerate(self.vocabulary, start=2)}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -38,6 +40,11 @@ class NumericTransform(Transform):
 
     def read(self, column: Any) -> np.ndarray:
         return as_numbers(column)
+
+    def read_few(self, values: Sequence[Any]) -> np.ndarray:
+        if not isinstance(values, list):
+            return self.read(values)
+        return np.array([math.nan if value is None else value for value in values], float)
 
     def write(self, values: np.ndarray, out: np.ndarray) -> None:
         missing = np.isnan(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,6 +94,21 @@ class FeaturePipeline:
             rows=rows,
         )
 
+    def encode_few(self, columns: Mapping[str, Sequence[Any]], n: int) -> FeatureBatch:
+        """As `encode`, of n cleaned rows given as values by column, without images."""
+        return FeatureBatch(
+            numeric=_filled(
+                self.numeric, [t.read_few(columns[t.column]) for t in self.numeric], n, self._width, np.float32
+            ),
+            categorical=_filled(
+                self.categorical,
+                [t.read_few(columns[t.column]) for t in self.categorical],
+                n,
+                len(self.categorical),
+                np.int64,
+            ),
+        )
+
     def input_spec(self, num_outputs: int) -> InputSpec:
         return InputSpec(
             num_numeric=self._width,
@@ -129,14 +144,19 @@ class FeaturePipeline:
 def _written(
     transforms: Sequence[Transform], cleaned: Any, width: int, dtype: type, training_rows: np.ndarray | None
 ) -> np.ndarray:
-    """What transforms write of a cleaned table, [n, width]; block by block, because a column's numbers lie apart."""
-    n = cleaned.num_rows
+    """What transforms write of a cleaned table, [n, width]."""
+    values = [_read(t, cleaned, training_rows) for t in transforms]
+    return _filled(transforms, values, cleaned.num_rows, width, dtype)
+
+
+def _filled(transforms: Sequence[Transform], values: Sequence[Any], n: int, width: int, dtype: type) -> np.ndarray:
+    """What transforms write of n rows of values, [n, width]; block by block, because a column's numbers lie apart."""
     out = np.empty((n, width), dtype)
-    columns = [(t.width, t, _read(t, cleaned, training_rows)) for t in transforms]
+    columns = [(t.width, t, read) for t, read in zip(transforms, values, strict=True)]
     for start in range(0, n, _BLOCK):
         stop, at = min(start + _BLOCK, n), 0
-        for wide, transform, values in columns:
-            transform.write(values[start:stop], out[start:stop, at : at + wide])
+        for wide, transform, read in columns:
+            transform.write(read[start:stop], out[start:stop, at : at + wide])
             at += wide
     return out
 

@@ -6,6 +6,7 @@ elementwise, so any block of rows, and one row, comes out as it would among othe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -35,6 +36,12 @@ class Transform:
     def read(self, column: Any) -> Any:
         """A pyarrow array as an array [n] that can be sliced by rows."""
         raise NotImplementedError
+
+    def read_few(self, values: Sequence[Any]) -> Any:
+        """Cleaned values, one after another, as `read` would give them for a column of them."""
+        import pyarrow as pa
+
+        return self.read(values if isinstance(values, pa.Array) else pa.array(values, pa.string()))
 
     def write(self, values: Any, out: np.ndarray) -> None:
         """Fills `out` [n, width] from rows of what `read` gave."""

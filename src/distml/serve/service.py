@@ -50,6 +50,7 @@ class _Seen:
     """What the requests since the last `take_window` were; touched on the request path, so appended to only."""
 
     rows: list[tuple[Cleaned, Prediction]] = field(default_factory=list)
+    few: list[tuple[list[dict[str, Any]], Prediction]] = field(default_factory=list)  # predicted without a table
     milliseconds: list[float] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
@@ -142,6 +143,19 @@ class Service:
 
     def _predict(self, body: bytes, request_id: str, live: _Live) -> Reply:
         rows = parse_rows(body, self.limits.max_rows)
+        prediction = live.predictor.predict_few(rows)
+        if prediction is None:
+            prediction = self._predict_table(rows, live)
+        else:
+            live.seen.few.append((rows, prediction))
+        for column, count in extra_columns(rows, live.predictor.schema).items():
+            live.seen.ignored[column] = live.seen.ignored.get(column, 0) + count
+        document = predictions_document(prediction)
+        document |= {"model": {"name": self.name, "version": live.number}, "request_id": request_id}
+        return _json(document)
+
+    def _predict_table(self, rows: list[dict[str, Any]], live: _Live) -> Prediction:
+        """Predictions for rows that cleaning changes or refuses, and for many."""
         try:
             table = table_from_records(rows, live.predictor.schema)
             cleaned, prediction = live.predictor.predict_kept(table)
@@ -155,11 +169,7 @@ class Service:
         if live.predictor.has_images:
             cleaned = replace(cleaned, table=without_pixels(cleaned.table))
         live.seen.rows.append((cleaned, prediction))
-        for column, count in extra_columns(rows, live.predictor.schema).items():
-            live.seen.ignored[column] = live.seen.ignored.get(column, 0) + count
-        document = predictions_document(prediction)
-        document |= {"model": {"name": self.name, "version": live.number}, "request_id": request_id}
-        return _json(document)
+        return prediction
 
     def too_large(self, headers: Mapping[str, str]) -> Reply:
         """The answer to a body above the limit, which isn't read to its end."""
@@ -177,8 +187,17 @@ def _window(live: _Live) -> Window:
     for milliseconds in seen.milliseconds:
         window.time(milliseconds)
     window.errors, window.ignored = seen.errors, seen.ignored
-    window.observe(seen.rows)
+    window.observe(_cleaned(live), [prediction for _, prediction in (*seen.rows, *seen.few)])
     return window
+
+
+def _cleaned(live: _Live) -> list[Cleaned]:
+    """The served rows, those that were predicted without a table as one."""
+    cleaned = [rows for rows, _ in live.seen.rows]
+    records = [row for rows, _ in live.seen.few for row in rows]
+    if records:
+        cleaned.append(live.predictor.clean(table_from_records(records, live.predictor.schema)))
+    return cleaned
 
 
 def _request_id(headers: Mapping[str, str]) -> str:
