@@ -93,7 +93,7 @@ def _check(column: Column, cleaner: RowCleaner) -> Check:
 def _number(rule: RuleConfig | None, replaced: set[str]) -> Check:
     low = -math.inf if rule is None or rule.min is None else rule.min
     high = math.inf if rule is None or rule.max is None else rule.max
-    allowed = None if rule is None or rule.allowed is None else {float(value) for value in rule.allowed}  # type: ignore[arg-type]
+    allowed = None if rule is None or rule.allowed is None else {float(value) for value in rule.allowed}
 
     def check(value: Any) -> float | None:
         if value is None:

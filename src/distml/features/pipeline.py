@@ -151,7 +151,7 @@ def _written(
 
 def _filled(transforms: Sequence[Transform], values: Sequence[Any], n: int, width: int, dtype: type) -> np.ndarray:
     """What transforms write of n rows of values, [n, width]; block by block, because a column's numbers lie apart."""
-    out = np.empty((n, width), dtype)
+    out: np.ndarray = np.empty((n, width), dtype)
     columns = [(t.width, t, read) for t, read in zip(transforms, values, strict=True)]
     for start in range(0, n, _BLOCK):
         stop, at = min(start + _BLOCK, n), 0
