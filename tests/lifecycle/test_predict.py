@@ -491,3 +491,37 @@ def test_an_error_of_a_worker_is_told_without_frames(plan, tmp_path, ray_session
     assert "in2.csv.gz" in caught.value.where
     assert "\n" not in str(caught.value)
     assert below(tmp_path) == {"in1.csv", "in2.csv.gz"}
+
+
+# Files
+
+
+@pytest.mark.parametrize("action", ["drop", "quarantine"])
+def test_lines_that_are_no_rows_are_set_aside_with_their_place(score, tmp_path, action):
+    (tmp_path / "in.csv").write_text("price,pages,shelf\n1,100,a\n\n1,2\n2,100,b\n-1,100,a\n")
+    scored = score("out.csv", "in.csv", ragged=action)
+    assert (scored.num_rows, scored.num_quarantined) == (2, 2)
+    assert scored.reasons["every line has 3 values"] == 1
+    aside = list(csv.DictReader(Path(scored.quarantine).open()))
+    assert [row["distml_row"] for row in aside] == ["2", ""]
+    assert aside[1]["distml_reason"] == "line 4, '1,2': every line has 3 values, this one 2"
+
+
+def test_files_of_other_columns_are_aligned_if_told_so(score, tmp_path):
+    (tmp_path / "in1.csv").write_text("price,pages,shelf\n1,100,a\n")
+    (tmp_path / "in2.csv").write_text("shelf,more,price,pages\nb,1,2,100\n")
+    (tmp_path / "in3.csv").write_text("shelf,price,pages\nc,3,100\n")
+    with pytest.raises(DataError, match="same columns"):
+        score("out.csv", "in?.csv")
+    assert score("out.csv", "in?.csv", schema_changes="align").num_rows == 3
+    written = read(tmp_path / "out.csv")
+    assert written.column_names == ["price", "pages", "shelf", *ADDED]
+    assert written.column("shelf").to_pylist() == ["a", "b", "c"]
+
+
+def test_json_lines_and_folders_named_for_a_column(score, tmp_path):
+    for shelf in "ab":
+        (tmp_path / f"in/shelf={shelf}").mkdir(parents=True)
+        (tmp_path / f"in/shelf={shelf}/t.jsonl").write_text('{"price": 1, "pages": 100}\n{"price": 1.5, "pages": 99}\n')
+    assert score("out.csv", "in").num_rows == 4
+    assert read(tmp_path / "out.csv").column("shelf").to_pylist() == ["a", "a", "b", "b"]

@@ -129,9 +129,13 @@ class ScoringJob:
             num_rows=sum(part.num_scored for part in parts),
             num_quarantined=sum(part.num_quarantined for part in parts),
             quarantine=self.destination.home.uri(self.destination.quarantine) if has_aside else None,
-            reasons={f"{f.column}: {f.rule}": f.count for f in findings if f.action == "quarantine"},
+            reasons={_reason(f): f.count for f in findings if f.action == "quarantine"},
             findings=findings,
         )
+
+
+def _reason(finding: Finding) -> str:
+    return f"{finding.column}: {finding.rule}" if finding.column else finding.rule
 
 
 def in_runs(fragments: Sequence[Fragment], target_bytes: int) -> list[tuple[Fragment, ...]]:

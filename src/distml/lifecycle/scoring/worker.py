@@ -38,11 +38,12 @@ class Part:
     quarantine: str | None
     num_scored: int
     num_quarantined: int
+    num_lines: int  # quarantined, that were no rows
     findings: tuple[Finding, ...]
 
     @property
     def num_rows(self) -> int:
-        return self.num_scored + self.num_quarantined
+        return self.num_scored + self.num_quarantined - self.num_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +93,18 @@ class Scorer:
                 found = [_as_taken(finding).placed("source", num_seen) for finding in cleaned.findings]
                 findings = merge_findings(findings + found)
                 num_seen += raw.num_rows
+            if log.aside:
+                aside.write(lines_aside(self.layout, log))
         findings += [finding.placed("source", 0) for finding in log.findings()]
         return Part(
             scored=scored.key, quarantine=aside.key if aside.num_rows else None, num_scored=scored.num_rows,
-            num_quarantined=aside.num_rows, findings=tuple(findings),
+            num_quarantined=aside.num_rows, num_lines=len(log.aside), findings=tuple(findings),
         )  # fmt: skip
 
     def _blocks(self, fragment: Fragment, log: ReadLog) -> Iterator[Any]:
         """The fragment's raw tables: one without rows where a file has nothing but a header."""
         is_empty = True
-        for raw in read_fragment(fragment, self.source, log):
+        for raw in read_fragment(fragment, _setting_aside(self.source), log):
             is_empty = False
             yield raw
         if is_empty:
@@ -146,6 +149,25 @@ def set_aside(table: Any, cleaned: Cleaned, path: str, first_row: int) -> Any:
     columns = as_texts(table.take(rows)).columns
     added = [[path] * len(rows), rows + first_row, cleaned.reasons(rows)]
     return pa.table([*columns, *added], schema=quarantine_schema(table.schema))
+
+
+def lines_aside(layout: Any, log: ReadLog) -> Any:
+    """Lines that are no rows, as rows without values, with their file and what is wrong."""
+    import pyarrow as pa
+
+    schema = quarantine_schema(layout)
+    told = {
+        FILE: [line.path for line in log.aside],
+        REASON: [f"line {line.number}, {line.text!r}: {line.reason}" for line in log.aside],
+    }
+    columns = [pa.array(told.get(field.name, [None] * len(log.aside)), field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _setting_aside(source: SourceConfig) -> SourceConfig:
+    """The source, told to set aside what it drops: every line that comes is accounted for."""
+    dropping = [key for key in ("ragged", "undecodable") if getattr(source, key) == "drop"]
+    return source.model_copy(update=dict.fromkeys(dropping, "quarantine"))
 
 
 def _as_taken(finding: Finding) -> Finding:
