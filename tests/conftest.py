@@ -17,6 +17,7 @@ pytest.register_assert_rewrite("contracts")
 
 # Before anything imports ray: quiet, and without a token file in the home of whoever runs the tests.
 os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+os.environ[VARIABLE] = PASSWORD  # of the PostgreSQL server below: Ray's workers have the environment of the start
 
 # No test asks for a machine of a certain speed.
 settings.register_profile("any machine", deadline=None)
@@ -49,6 +50,5 @@ def postgres() -> Iterator[Server]:
     folder = binaries()
     if folder is None:
         pytest.skip("PostgreSQL is not on this machine: apt install postgresql")
-    os.environ[VARIABLE] = PASSWORD
     with postgresql(folder) as server:
         yield server

@@ -8,9 +8,11 @@ import pytest
 
 from distml.config import SourceConfig
 from distml.data import lines, ranges
+from distml.data.handed import keep
 from distml.data.source import fingerprint, list_fragments, read_fragment, read_head
 from distml.data.survey import survey
 from distml.errors import DataError
+from distml.storage import Storage
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,45 @@ def test_a_look_and_a_fingerprint(bucket):
     before = fingerprint(source)
     write(bucket, "in/year=2024/t.csv", b"x,y\n3,4\n5,6\n")
     assert fingerprint(source) != before
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_images_and_their_labels(bucket, ending):
+    pack = gzip.compress if ending else bytes
+    write(bucket, f"mnist/a-images-idx3-ubyte{ending}", pack(bytes([0, 0, 8, 3, *_SIZES, *range(8)])))
+    write(bucket, f"mnist/a-labels-idx1-ubyte{ending}", pack(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9])))
+    source = SourceConfig(
+        uri=f"s3://bucket/mnist/a-images-idx3-ubyte{ending}", labels=f"s3://bucket/mnist/a-labels-idx1-ubyte{ending}"
+    )
+    (fragment,) = list_fragments(source)
+    (table,) = read_fragment(fragment, source)
+    assert table.column("label").to_pylist() == [7, 9]
+    assert table.column("image").combine_chunks().storage.flatten().to_pylist() == list(range(8))
+
+
+_SIZES = [0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2]
+
+
+def test_a_folder_of_images(bucket):
+    for path in ("images/cat/a.png", "images/dog/b.png"):
+        write(bucket, path, path.encode())
+    write(bucket, "labels.csv", b"path,kind\ndog/b.png,x\n")
+    source = SourceConfig(uri="s3://bucket/images", format="images")
+    for told, expected in (
+        (source, [("cat/a.png", "cat"), ("dog/b.png", "dog")]),
+        (source.model_copy(update={"labels": "s3://bucket/labels.csv"}), [("dog/b.png", "x")]),
+    ):
+        (fragment,) = list_fragments(told)
+        (table,) = read_fragment(fragment, told)
+        assert list(zip(table.column("path").to_pylist(), table.column(2).to_pylist(), strict=True)) == expected
+        assert table.column("image").to_pylist()[-1] == b"images/dog/b.png"
+
+
+def test_a_table_handed_in_from_python(bucket):
+    storage = Storage("s3://bucket/store")
+    table = pa.table({"x": [1, 2, None], "y": ["a", None, "b"]})
+    source = keep(table, storage)
+    assert [t.equals(table) for part in list_fragments(source) for t in read_fragment(part, source)] == [True]
+    before = fingerprint(source)
+    assert keep(table, storage) == source and fingerprint(source) == before
+    assert len(storage.list("tables")) == 1
