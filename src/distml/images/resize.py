@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -17,29 +18,38 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if pixels.shape[1:3] == size:
         return pixels
-    down, right = _weights(pixels.shape[1], size[0]), _weights(pixels.shape[2], size[1])
     out = np.empty((len(pixels), *size, pixels.shape[3]), np.uint8)
     start = 0
     for part in in_parts(pixels):
-        planes = np.ascontiguousarray(part.transpose(0, 3, 1, 2), np.float32)  # [n, ch, h, w]
-        # One product per image and channel, so that none depends on how many there are.
-        found = np.matmul(np.matmul(down, planes), right.T)
-        out[start : start + len(part)] = np.rint(np.clip(found, 0, 255)).astype(np.uint8).transpose(0, 2, 3, 1)
+        found = _along(2, _along(1, part.astype(np.float32), size[0]), size[1])
+        out[start : start + len(part)] = np.rint(np.clip(found, 0, 255))
         start += len(part)
     return out
 
 
+def _along(axis: int, images: np.ndarray, after: int) -> np.ndarray:
+    """float32 [n, h, w, ch] with so many pixels along an axis.
+
+    By a sparse product, which adds up each number by itself: it is the same whatever stands beside it.
+    """
+    if images.shape[axis] == after:
+        return images
+    moved = np.moveaxis(images, axis, 0)
+    out = _weights(len(moved), after) @ np.ascontiguousarray(moved).reshape(len(moved), -1)
+    return np.moveaxis(out.reshape(after, *moved.shape[1:]), 0, axis)
+
+
 @lru_cache(maxsize=64)
-def _weights(before: int, after: int) -> np.ndarray:
-    """What each new pixel takes of each old one along a side, float32 [after, before]; rows sum to 1."""
+def _weights(before: int, after: int) -> Any:
+    """What each new pixel takes of each old one along a side, scipy's sparse float32 [after, before]; rows sum to 1."""
+    from scipy.sparse import csr_array
+
     scale = before / after
     reach = max(scale, 1.0)
     centres = (np.arange(after) + 0.5) * scale
     distance = np.abs(np.arange(before) + 0.5 - centres[:, None]) / reach
     weights = np.clip(1 - distance, 0, None)
-    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    weights.flags.writeable = False
-    return weights
+    return csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
