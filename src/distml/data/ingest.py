@@ -91,11 +91,20 @@ class Ingest:
         first = 0
         try:
             for raw in read_fragment(replace(fragment, coded=True), self.source, log):
-                yield RawBlock(first=first, table=raw)
+                yield RawBlock(first=first, table=raw if self.table == "source" else self._as_test(raw))
                 first += raw.num_rows
         except DistmlError as error:
             raise placed(error, fragment) from error
         yield RawBlock(first=first, log=log)
+
+    def _as_test(self, raw: Any) -> Any:
+        """A test table's rows are test rows: it need not have a column that says so."""
+        import pyarrow as pa
+
+        for column in self.cleaner.schema.of_role("split"):
+            if column.name not in raw.column_names:
+                raw = raw.append_column(column.name, pa.nulls(raw.num_rows, pa.string()))
+        return raw
 
     def make(self, fragment: Fragment, number: int, raw: RawBlock) -> tuple[Part, Any]:
         """A raw block as a part and its table."""
