@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,7 +60,7 @@ class NumericTransform(Transform):
             out[:, 0] = within_float32(values if self.scaling is None else self.scaling.transform(values))
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, **asdict(self), "scaling": scaling_to_dict(self.scaling)}
+        return {"kind": self.kind, **self._fields(), "scaling": scaling_to_dict(self.scaling)}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> NumericTransform:

@@ -7,7 +7,7 @@ elementwise, so any block of rows, and one row, comes out as it would among othe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -54,14 +54,17 @@ class Transform:
         return out
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, **asdict(self)}
+        return {"kind": self.kind, **self._fields()}
+
+    def _fields(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Any:
         return cls(**{key: frozen(item) for key, item in value.items() if key != "kind"})
 
     def __reduce__(self) -> tuple[Any, ...]:  # without the arrays that are kept beside the fields
-        return _made, (type(self), {field.name: getattr(self, field.name) for field in fields(self)})
+        return _made, (type(self), self._fields())
 
 
 def _made(kind: type, values: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ Each is elementwise, so a row alone and a row among a million come out alike bit
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -79,7 +79,8 @@ class QuantileScale:
         from scipy.special import ndtri
 
         ranks = np.linspace(0, 1, min(num_quantiles, max(len(values), 2)))
-        references = np.quantile(values, ranks)
+        # Many quantiles at once are cheaper from sorted values than by numpy's partitions.
+        references = np.interp(ranks * (len(values) - 1), np.arange(len(values)), np.sort(values))
         distinct, inverse, counts = np.unique(references, return_inverse=True, return_counts=True)
         means = np.bincount(inverse, weights=ranks) / counts
         end = 0.5 / len(values)
@@ -150,7 +151,11 @@ def signed_log1p(values: np.ndarray) -> np.ndarray:
 
 
 def scaling_to_dict(scaling: Scaling | None) -> dict[str, Any] | None:
-    return None if scaling is None else {"kind": scaling.kind, **asdict(scaling)}
+    return (
+        None
+        if scaling is None
+        else {"kind": scaling.kind, **{f.name: getattr(scaling, f.name) for f in fields(scaling)}}
+    )
 
 
 def scaling_from_dict(value: dict[str, Any] | None) -> Scaling | None:
