@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from distml.cluster.capacity import Capacity, Node, check_replicas, num_fitting, trials_at_once
+from distml.cluster.capacity import (
+    Capacity,
+    Node,
+    check,
+    check_preparation,
+    check_replicas,
+    num_fitting,
+    trials_at_once,
+)
+from distml.config import DataConfig, RunConfig
 from distml.config.live import ServeConfig
 from distml.config.search import SearchConfig
 from distml.errors import ConfigError
@@ -128,3 +137,33 @@ def test_replicas_that_never_fit(num_cpus, least, where, said):
         check_replicas(Capacity(nodes=(SMALL, LARGE)), serve(num_cpus, least))
     assert refusal.value.where == where
     assert said in str(refusal.value)
+
+
+def data(**resources: float) -> DataConfig:
+    return DataConfig(source={"uri": "rows.csv"}, target="y", resources=resources)
+
+
+@pytest.mark.parametrize("resources", [{}, {"cpu": 8}, {"gpu": 0.25}, {"cpu": 2, "gpu": 2}])
+def test_a_piece_of_the_table_that_fits(resources):
+    check_preparation(Capacity(nodes=(SMALL, LARGE)), data(**resources))
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({"gpu": 0.25}, "0.25 GPU, at most 0 on a node;.*add a node with a GPU"),
+        ({"cpu": 2.5}, "2.5 CPU, at most 2 on a node"),
+        ({"gpu": 1.5}, "more than one GPU is reserved in whole ones"),
+    ],
+)
+def test_a_piece_of_the_table_that_never_fits(resources, said):
+    with pytest.raises(ConfigError, match=said) as refusal:
+        check_preparation(Capacity(nodes=(SMALL,)), data(**resources))
+    assert refusal.value.where == "data.resources"
+
+
+def test_a_run_is_refused_for_the_first_of_its_stages():
+    source = {"source": {"uri": "rows.csv"}, "target": "y", "resources": {"gpu": 1}}
+    with pytest.raises(ConfigError, match="one piece of the table") as refusal:
+        check(Capacity(nodes=(SMALL,)), RunConfig(name="demo", data=source))
+    assert refusal.value.where == "data.resources"
