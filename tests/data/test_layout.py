@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distml.config import SourceConfig
+from distml.data.changes import ABSENT, EXTRA, REORDERED, RETYPED
 from distml.data.files import Fragment
-from distml.data.layout import ABSENT, EXTRA, REORDERED, RETYPED, in_layout, lay_out
+from distml.data.layout import in_layout, lay_out
 from distml.data.source import list_fragments, read_fragment, read_head, read_layout
 from distml.errors import DataError
 

@@ -64,6 +64,15 @@ def test_a_range_knows_its_line(tmp_path):
     assert log.found["every line has 2 values", None, "drop"].examples == ((43, "ragged"),)
 
 
+def test_a_header_may_come_late(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("# note\n" * 20 + "a,b\n" + "1,2\n" * 20)
+    source = SourceConfig(uri=str(path), comment="#")
+    parts = list_fragments(source)
+    assert len(parts) > 1
+    assert rows_of(parts, source)[0] == [{"a": "1", "b": "2"}] * 20
+
+
 def test_json_lines(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text("\n".join(json.dumps({"a": i, "b": "x\n"}) for i in range(30)))

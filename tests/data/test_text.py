@@ -134,6 +134,12 @@ def test_what_cannot_be_decoded_is_left_out(read, action):
     assert [line.number for line in log.aside] == ([6, 2, 5] if action == "quarantine" else [])
 
 
+def test_a_header_is_never_left_out(read):
+    rows, log = read(b"a,\xe9\n1,2\n", undecodable="drop")
+    assert rows == [{"a": "1", "\ufffd": "2"}]
+    assert [(f.action, f.examples[0][0]) for f in log.findings()] == [("replace", 1)]
+
+
 @pytest.mark.parametrize(("encoding", "content"), [("cp1252", b"a,b\n1,2\n3,\x81\n"), ("ascii", b"a,b\n1,2\n3,\xe9\n")])
 def test_bytes_that_another_encoding_lacks(read, tmp_path, encoding, content):
     with pytest.raises(DataError, match=f"written in {encoding}") as caught:

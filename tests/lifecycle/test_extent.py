@@ -66,7 +66,7 @@ def test_parquet_says_how_many(tmp_path, num_files):
     for number in range(num_files):
         pq.write_table(pa.table({"a": range(1000)}), tmp_path / f"{number:02}.parquet", row_group_size=300)
     found = extent_of(source(tmp_path))
-    assert found == Extent(num_rows=1000 * num_files, is_exact=num_files <= 16)
+    assert found == Extent(num_rows=1000 * num_files, is_exact=True)
 
 
 def test_a_bundled_table_is_counted():

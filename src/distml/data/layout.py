@@ -6,21 +6,15 @@ columns that at least half of its files have; where a file lacks one its values 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distml.clean import MAX_EXAMPLES, Finding
-from distml.clean.findings import Taken
+from distml.clean import Finding
 from distml.config.source import SourceConfig
+from distml.data.changes import changes, check_renamed, check_same, check_unique
 from distml.data.files import Fragment
-from distml.errors import DataError, did_you_mean
-
-ABSENT = "every file has the table's columns"
-EXTRA = "no file has columns that most don't"
-RETYPED = "all files write a column as one type"
-REORDERED = "all files have their columns in one order"
+from distml.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +38,13 @@ def lay_out(fragments: Sequence[Fragment], schemas: dict[str, Any], source: Sour
     import pyarrow as pa
 
     for path, schema in schemas.items():
-        _check_unique(schema.names, path)
+        check_unique(schema.names, path)
     known = {path: plain(schema) for path, schema in schemas.items() if schema.names}
     if not known:
         return Layout(schema=pa.schema([]), fragments=list(fragments))
-    _check_renamed(known, source)
+    check_renamed(known, source)
     if source.schema_changes == "fail":
-        _check_same(known)
+        check_same(known)
     names = _names(known)
     layout = pa.schema([_field(name, known, as_texts=source.schema_changes == "align") for name in names])
     changed = {path for path, schema in known.items() if not schema.equals(layout)}
@@ -58,7 +52,7 @@ def lay_out(fragments: Sequence[Fragment], schemas: dict[str, Any], source: Sour
         replace(part, layout=layout) if source.schema_changes == "align" and part.path in changed else part
         for part in fragments
     ]
-    return Layout(schema=layout, fragments=aligned, findings=tuple(_findings(known, layout, source)))
+    return Layout(schema=layout, fragments=aligned, findings=tuple(changes(known, layout)))
 
 
 def renamed(table: Any, source: SourceConfig) -> Any:
@@ -124,16 +118,6 @@ def plain(schema: Any) -> Any:
     return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
 
 
-def alike(name: str, others: Sequence[str]) -> str | None:
-    """Another name that may mean the same: written in another case or with other signs, or nearly so.
-
-    >>> alike("Fare Amount", ["fare_amount", "tip"]), alike("tip", ["fare"])
-    ('fare_amount', None)
-    """
-    bare = {re.sub(r"[\W_]+", "", other).lower(): other for other in reversed(others)}
-    return bare.get(re.sub(r"[\W_]+", "", name).lower()) or did_you_mean(name, list(others))
-
-
 def _names_of(table: Any) -> list[str]:
     return list(table.names if hasattr(table, "names") else table.column_names)
 
@@ -144,47 +128,6 @@ def _plain(kind: Any) -> Any:
     if pa.types.is_dictionary(kind):
         return _plain(kind.value_type)
     return pa.string() if pa.types.is_string_view(kind) else kind
-
-
-# What is refused
-
-
-def _check_unique(names: Sequence[str], path: str) -> None:
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise DataError("a table's column names differ", received=f"{repeated[0]} more than once", where=path)
-
-
-def _check_renamed(known: dict[str, Any], source: SourceConfig) -> None:
-    """A name to be changed was in some file: after renaming, its new name is."""
-    names = sorted({name for schema in known.values() for name in schema.names})
-    for old, new in source.rename.items():
-        if new not in names:
-            near = alike(old, names)
-            raise DataError(
-                "data.source.rename names a column of some file", received=old, where=source.uri,
-                remedy=f"did you mean {near!r}?" if near else f"their columns: {', '.join(names[:40])}",
-            )  # fmt: skip
-
-
-def _check_same(known: dict[str, Any]) -> None:
-    (first_path, first), *others = ((path, schema.names) for path, schema in known.items())
-    for path, names in others:
-        for there, here, owner, where in ((first, names, first_path, path), (names, first, path, first_path)):
-            for name in there:
-                if name not in here:
-                    near = alike(name, [other for other in here if other not in there])
-                    meant = f"where {near!r} is meant, set data.source.rename: {{{near}: {name}}}; " if near else ""
-                    raise DataError(
-                        "the files of a table have the same columns",
-                        received=f"no column {name}, which {owner} has",
-                        where=where,
-                        remedy=f"{meant}set data.source.schema_changes: align, add the column, or give tables of "
-                        "different columns one by one",
-                    )
-
-
-# What is aligned
 
 
 def _names(known: dict[str, Any]) -> list[str]:
@@ -243,45 +186,3 @@ def _is_scalar(kind: Any) -> bool:
     t = pa.types
     checks = (t.is_boolean, t.is_integer, t.is_floating, t.is_decimal, t.is_temporal, t.is_string, t.is_large_string)
     return any(check(kind) for check in checks)
-
-
-# What is told
-
-
-def _findings(known: dict[str, Any], layout: Any, source: SourceConfig) -> list[Finding]:
-    found: list[Finding] = []
-    for field in layout:
-        lacking = [path for path, schema in known.items() if field.name not in schema.names]
-        if lacking:
-            having = next(schema for schema in known.values() if field.name in schema.names)
-            instead = [name for name in known[lacking[0]].names if name not in having.names]
-            found.append(_finding(ABSENT, field.name, lacking, "null", _remedy(field.name, instead)))
-        other = [p for p, s in known.items() if field.name in s.names and s.field(field.name).type != field.type]
-        if other:
-            was = known[other[0]].field(field.name).type
-            found.append(_finding(RETYPED, field.name, other, "replace", f"read as {field.type}, not {was}"))
-    extra = dict.fromkeys(name for schema in known.values() for name in schema.names if name not in layout.names)
-    for name in extra:
-        having = [path for path, schema in known.items() if name in schema.names]
-        lacked = [other for other in layout.names if other not in known[having[0]].names]
-        found.append(_finding(EXTRA, name, having, "ignore", _remedy(alike(name, lacked), [name])))
-    order = layout.names
-    mixed = [path for path, schema in known.items() if not _is_ordered(schema.names, order)]
-    return [*found, *([_finding(REORDERED, None, mixed, "keep", None)] if mixed else [])]
-
-
-def _is_ordered(names: Sequence[str], order: Sequence[str]) -> bool:
-    places = [order.index(name) for name in names if name in order]
-    return places == sorted(places)
-
-
-def _remedy(wanted: str | None, candidates: Sequence[str]) -> str | None:
-    near = None if wanted is None else alike(wanted, candidates)
-    return None if near is None else f"where they are the same, set data.source.rename: {{{near}: {wanted}}}"
-
-
-def _finding(rule: str, column: str | None, paths: Sequence[str], action: Taken, remedy: str | None) -> Finding:
-    examples = tuple((1, path) for path in paths[:MAX_EXAMPLES])
-    return Finding(
-        rule=rule, column=column, count=len(paths), action=action, examples=examples, remedy=remedy, file=paths[0]
-    )

@@ -67,7 +67,7 @@ def _ranges(fragment: Fragment, said: str, changed_ns: int) -> tuple[Fragment, .
             num_rows, is_headed = num_rows - 1, False
         row += num_rows
         end = block.start + len(block.data)
-        if end - start >= RANGE_BYTES:
+        if end - start >= RANGE_BYTES and not is_headed:
             ranges.append(_range(fragment, start, end, line, rows_before))
             start, line, rows_before = end, int(block.lines[0]) + block.records.num_breaks, row
     if end > start or not ranges:

@@ -33,11 +33,11 @@ def read_text(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterato
     names: list[str] = []
     if fragment.start:
         names = read_names(fragment, source)
-    is_headed = source.header and not fragment.start
     for block in read_blocks(fragment, source):
-        block = mended(_without_marked(block, fragment.path, log), fragment, source, log)
+        block = _without_marked(block, fragment.path, log)
         if not names:
-            names, block = _split_header(block, fragment, source, is_headed=is_headed)
+            names, block = _split_header(block, fragment, source, log)
+        block = mended(block, fragment, source, log)
         if names and len(block.lines):
             parser = _Parser(fragment=fragment, source=source, names=tuple(names), log=log)
             table = parser.parse(block)
@@ -46,16 +46,12 @@ def read_text(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterato
 
 def read_names(fragment: Fragment, source: SourceConfig) -> list[str]:
     """A text fragment's column names, as its header or the source gives them."""
-    if not source.header:
-        return list(source.columns or ())
     whole = replace(fragment, start=0, end=None, first_line=1)
-    for block in read_blocks(whole, source, _HEAD_BYTES):
-        head = _without_marked(block, fragment.path, ReadLog())
-        head = head.take(np.arange(len(head.lines)) < 1)
-        names, _ = _split_header(mended(head, whole, source, ReadLog()), whole, source, is_headed=True)
+    for block in read_blocks(whole, source, _HEAD_BYTES) if source.header else ():
+        names, _ = _split_header(_without_marked(block, fragment.path, ReadLog()), whole, source, ReadLog())
         if names:
             return names
-    return []
+    return [] if source.header else list(source.columns or ())
 
 
 def read_text_schema(fragment: Fragment, source: SourceConfig) -> Any:
@@ -76,15 +72,16 @@ def _without_marked(block: Block, path: str, log: ReadLog) -> Block:
     return block.take(kinds == ROW)
 
 
-def _split_header(
-    block: Block, fragment: Fragment, source: SourceConfig, *, is_headed: bool
-) -> tuple[list[str], Block]:
-    """The column names, given or from the first row of a block, and the block without that."""
-    if not is_headed:
+def _split_header(block: Block, fragment: Fragment, source: SourceConfig, log: ReadLog) -> tuple[list[str], Block]:
+    """The column names, given or from the first row of a file's block, and the block without that."""
+    if not source.header:
         return list(source.columns or ()), block
     if not len(block.lines):
         return [], block
-    names = _parted(block.content(0).decode("utf-8", "replace"), fragment, source)
+    # Without a header there are no names: what can't be decoded of it is replaced where such lines are left out.
+    kept = source if source.undecodable == "fail" else source.model_copy(update={"undecodable": "replace"})
+    head = mended(block.take(np.arange(len(block.lines)) < 1), fragment, kept, log)
+    names = _parted(head.content(0).decode(), fragment, source)
     if source.columns is not None and len(source.columns) != len(names):
         raise DataError(
             "data.source.columns names every column of a table",

@@ -45,7 +45,7 @@ def extent_of(source: SourceConfig) -> Extent | None:
     """
     if source.uri.startswith("sql:"):
         return Extent(num_rows=count_rows(source), is_exact=True)
-    fragments = list_fragments(source)
+    fragments = list_fragments(source, ranges=False)
     known = [fragment.num_rows for fragment in fragments if fragment.num_rows is not None]
     if len(known) == len(fragments):
         return Extent(num_rows=sum(known), is_exact=True)

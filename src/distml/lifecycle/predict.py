@@ -82,8 +82,11 @@ def predict_table(version: Version, storage: Storage, source: SourceConfig, out:
 def without_target(source: SourceConfig, fragment: Fragment, target: str) -> SourceConfig:
     """The source as a table to score is written: its columns without the target where the lines have one value less.
 
-    Only where the config names the columns; where a header does, it says itself whether the target is there.
+    Only where the config names the columns; where a header does, it says itself whether the target is there. What is
+    renamed to the target needn't be there either.
     """
+    kept = {old: new for old, new in source.rename.items() if new != target}
+    source = source if kept == source.rename else source.model_copy(update={"rename": kept})
     columns = source.columns or ()
     if fragment.format != "csv" or target not in columns:
         return source
