@@ -135,6 +135,13 @@ def test_labels_of_several_files_are_refused(tmp_path):
     assert read(both).num_rows == 14
 
 
+def test_labels_of_what_are_no_images_are_refused(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    assert "`labels` belongs to images" in refused(SourceConfig(uri=f"{tmp_path}/rows.csv", labels="labels.csv"))
+    with pytest.raises(ValueError, match="`labels` belongs to images"):
+        SourceConfig(uri="rows.csv", format="csv", labels="labels.csv")
+
+
 def test_mnist(shared_data):
     folder = shared_data / "mnist"
     source = SourceConfig(

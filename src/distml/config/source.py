@@ -123,6 +123,13 @@ class SourceConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _labels_of_images(self) -> SourceConfig:
+        has_images = self.format in ("auto", "idx", "images") and not self.uri.startswith(("sql:", "sklearn:"))
+        if self.labels is not None and not has_images:
+            raise ValueError("`labels` belongs to images: an idx file, or a folder with format: images")
+        return self
+
+    @model_validator(mode="after")
     def _bundled_by_name(self) -> SourceConfig:
         if self.format == "sklearn" and not self.uri.startswith("sklearn:"):
             raise ValueError("a bundled table's `uri` is sklearn:NAME")

@@ -99,6 +99,11 @@ def _listed(source: SourceConfig, *, ranges: bool) -> list[Fragment]:
     fragments: list[Fragment] = []
     for path, size in files:
         fragments += _fragments_of(filesystem, path, size, source)
+    if source.labels is not None and {part.format for part in fragments} - {"idx"}:
+        raise DataError(
+            "`labels` belongs to images", received=source.labels, where="data.source.labels",
+            remedy="leave it out, or set data.source.format: idx or images",
+        )  # fmt: skip
     fragments = with_partitions(fragments, source)
     fragments = [replace(part, index=index) for index, part in enumerate(fragments)]
     return with_ranges(fragments, source, filesystem) if ranges else fragments

@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -217,6 +218,28 @@ def test_parts_are_of_one_state_of_postgresql(postgres):
     assert sorted(row["k"] for row in rows) == list(range(100))
     assert {row["s"] for row in rows} == {"x"}
     assert len(rows_of(source)) == 92
+
+
+def test_rows_that_move_between_parts_meanwhile_are_read_once(postgres):
+    postgres.execute("DROP TABLE IF EXISTS t", "CREATE TABLE t (k integer, n integer)", _counted(2000, "i"))
+    source = source_of(postgres.uri, partition={"column": "k", "num": 6})
+    is_over = threading.Event()
+
+    def move() -> None:
+        while not is_over.is_set():
+            postgres.execute("UPDATE t SET k = (k + 777) % 2000")
+
+    with ThreadPoolExecutor() as pool:
+        moving = pool.submit(move)
+        try:
+            for _ in range(3):
+                with held(source):
+                    rows = rows_of(source)
+                assert sorted(row["n"] for row in rows) == list(range(2000))
+                assert sorted(row["k"] for row in rows) == list(range(2000))
+        finally:
+            is_over.set()
+            moving.result()
 
 
 def test_a_snapshot_that_is_over_is_said(postgres):
