@@ -67,7 +67,7 @@ def _too_many(name: str, known: ColumnSummary) -> Finding:
         column=name,
         count=known.distinct,
         action="ignore",
-        remedy=f"exclude it, set features.columns.{name}.encode: hash, or declare another kind in data.kinds",
+        remedy=f"exclude it, set features.columns.{name}.encode: hash, or declare data.kinds.{name}: text",
     )
 
 
