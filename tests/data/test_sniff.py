@@ -186,3 +186,40 @@ def test_nothing_is_refused(text):
 def test_a_last_line_that_is_cut_is_not_judged():
     assert dialect("a,b\n1,2\n3,4\n5", is_whole=False).delimiter == ","
     assert dialect("a,b\n1,2\n3,4\n\n", is_whole=True).columns == ("a", "b")
+
+
+# Quotes, escapes and numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "escape"),
+    [
+        ('a,b\n"x, y",2\n"z",3\n', '"', None),
+        ("a,b\n'x, y',2\n'z',3\n", "'", None),
+        ('a,b\n"x \\"q\\", y",2\nz,3\n"u",4\n', '"', "\\"),
+        ('a\tb\n5" pipe\tx\n"broken\ty\nz\tw\nu\tv\n', None, None),
+        ("a,b\nit's,2\nso's,3\n", '"', None),
+    ],
+)
+def test_quotes_and_escapes(text, quote, escape):
+    found = sniff(text.encode(), is_whole=True)
+    assert (found.quote, found.escape, found.columns) == (quote, escape, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "thousands"),
+    [
+        ("a;b\n1,5;x\n2,25;y\n", ",", None),
+        ("a;b\n1.234,5;x\n2,25;y\n", ",", "."),
+        ("a;b\n1 234,5;x\n12,25;y\n", ",", " "),
+        ('a,b\n"1,234.5",x\n"2",y\n', ".", ","),
+        ("a;b\n1'234;x\n2;y\n", ".", "'"),
+        ("a;b\n1,234;x\n2,345;y\n", ".", None),  # either way
+        ("a;b\n1,5;0.5\n2,5;1.5\n", ".", None),  # both at once
+        ("a;b\n01.02.2023;x\n03.04.2023;y\n", ".", None),
+        ("a;b\n1,2,3;x\n4,5;y\n", ".", None),
+    ],
+)
+def test_how_numbers_are_written(text, decimal, thousands):
+    found = sniff(text.encode(), is_whole=True)
+    assert (found.decimal, found.thousands) == (decimal, thousands)

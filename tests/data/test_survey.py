@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from distml.data.sample import sample_table
 from distml.data.source import list_fragments, read_head
 from distml.data.survey import Survey, survey
 from distml.errors import DataError
@@ -189,3 +190,30 @@ def test_a_folder_of_images_is_refused_with_what_to_write(tmp_path):
         (tmp_path / "cat" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
     with pytest.raises(DataError, match=r"data.source is \{uri: FOLDER, format: images\}"):
         survey(str(tmp_path))
+
+
+# Other formats
+
+
+def test_json_and_arrow_are_known_by_their_content(tmp_path):
+    table = pa.table({"a": [1, 2], "b": ["x", "y"]})
+    with pa.OSFile(str(tmp_path / "t.bin"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    (tmp_path / "t.txt").write_text('{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')
+    (tmp_path / "t.json").write_text('[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]')
+    for name, form in (("t.bin", "arrow"), ("t.txt", "json"), ("t.json", "auto")):
+        found = survey(str(tmp_path / name))
+        assert (found.source.format, found.files[0].columns) == (form, ("a", "b"))
+        assert read_head(found.source, 5).to_pydict() == table.to_pydict()
+        assert sample_table(found).table.to_pydict() == table.to_pydict()
+
+
+def test_folders_names_are_columns_of_a_sample(tmp_path):
+    for year in (2023, 2024):
+        (tmp_path / f"year={year}").mkdir()
+        write(tmp_path / f"year={year}", t__csv="x;y\n1,5;a\n2,5;b\n")
+    found = survey(str(tmp_path), target="year")
+    assert found.source.decimal == ","
+    assert sample_table(found).table.to_pydict() == {
+        "x": ["1.5", "2.5"] * 2, "y": ["a", "b"] * 2, "year": [2023, 2023, 2024, 2024]
+    }  # fmt: skip

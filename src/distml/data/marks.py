@@ -12,7 +12,7 @@ from distml.data.decimals import number_pattern
 from distml.data.header import IS_NUMBER, MISSING_TOKENS
 
 _ALMOST_ALL = 0.95
-_WAYS = ((",", None), (",", "."), (",", " "), (",", "'"), (".", ","), (".", "'"), (".", " "), (".", "_"))
+_WAYS = ((".", ","), (".", "'"), (".", " "), (".", "_"), (",", None), (",", "."), (",", " "), (",", "'"))
 
 
 def find_marks(records: Sequence[Sequence[str]]) -> tuple[str, str | None]:
@@ -30,7 +30,7 @@ def find_marks(records: Sequence[Sequence[str]]) -> tuple[str, str | None]:
     votes = {way: sum(_is_written(values, *way) for values in numbers) for way in _WAYS}
     if has_points:
         votes = {way: count for way, count in votes.items() if way[0] == "."}
-    best = max(votes, key=lambda way: votes[way])  # of ways that fit alike the one with fewer marks
+    best = max(votes, key=lambda way: votes[way])  # of ways that fit alike the first
     return best if votes[best] else (".", None)
 
 
