@@ -80,6 +80,19 @@ def test_a_fault_ends_preparation_with_its_line(folder, prepared, fault, where):
     assert caught.value.where == f"{folder}/{where}"
 
 
+def test_no_line_is_shown_of_a_table_with_private_columns(folder, tmp_path):
+    data = {"source": {"uri": str(folder), "ragged": "drop"}, "target": "y", "private": [TABLE.column_names[1]]}
+    with (folder / "1.csv").open("a") as stream:
+        stream.write("secret\n")
+    config = RunConfig.model_validate({"name": "demo", "data": data})
+    result = prepare(config, Storage(tmp_path / "store"), LocalEngine())
+    assert told(result)["every line has 4 values"] == ("drop", 1, "1.csv", ((62, "(private)"),))
+    data["source"]["ragged"] = "fail"
+    with pytest.raises(DataError, match="every line has 4 values") as caught:
+        prepare(RunConfig.model_validate({"name": "demo", "data": data}), Storage(tmp_path / "store"), LocalEngine())
+    assert caught.value.received == "1 in '(private)'"
+
+
 def test_files_of_other_columns_are_refused_or_aligned(folder, prepared):
     whole = prepared(folder)
     last = TABLE.slice(180, 60).append_column("more", pa.array(["x"] * 60))

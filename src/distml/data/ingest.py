@@ -87,7 +87,7 @@ class Ingest:
     test_inputs: np.ndarray | None = None  # uint64, of the test table's rows
 
     def read(self, fragment: Fragment) -> Iterator[RawBlock]:
-        log = ReadLog()
+        log = ReadLog(is_private=any(column.private for column in self.cleaner.schema.columns))
         first = 0
         try:
             for raw in read_fragment(replace(fragment, coded=True), self.source, log):

@@ -18,7 +18,7 @@ from distml.data.breaks import BLANK, ROW, Signs
 from distml.data.files import Fragment
 from distml.data.json_array import LinesOfArray, is_array
 from distml.data.lines import BLOCK_BYTES, Block, open_text, read_blocks
-from distml.data.log import Line, ReadLog, shortened
+from distml.data.log import Line, ReadLog
 from distml.data.text import BLANKS
 from distml.data.undecodable import mended
 from distml.errors import DataError
@@ -165,7 +165,7 @@ class _Reader:
             unit = "item" if _is_array(self.fragment, self.source) else "line"
             raise DataError(
                 RULE,
-                received=f"{shortened(text)!r} ({next(iter(bad.values()))})",
+                received=f"{self.log.shown(text)!r} ({next(iter(bad.values()))})",
                 where=f"{path}, {unit} {line}",
                 remedy="write one object a line, or one array of objects; or set data.source.ragged: drop",
             )

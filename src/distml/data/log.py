@@ -23,8 +23,9 @@ class Line(NamedTuple):
 
 @dataclass
 class ReadLog:
-    """What was found while one or more fragments were read."""
+    """What was found while one or more fragments were read. Where a table has private columns no line is shown."""
 
+    is_private: bool = False
     found: dict[tuple[str, str | None, str], Finding] = field(default_factory=dict)
     aside: list[Line] = field(default_factory=list)
 
@@ -35,13 +36,17 @@ class ReadLog:
         """Counts `count` breaches of a rule; `examples` are (line from 1, text) pairs, in order."""
         if not count:
             return
-        shown = tuple((line, shortened(text)) for line, text in examples[:MAX_EXAMPLES])
+        shown = tuple((line, self.shown(text)) for line, text in examples[:MAX_EXAMPLES])
         new = Finding(rule=rule, column=column, count=count, action=action, examples=shown, remedy=remedy, file=path)
         before = self.found.get((rule, column, action))
         if before is not None:
             seen = before.examples if before.file != path else (before.examples + shown)[:MAX_EXAMPLES]
             new = replace(before, count=before.count + count, examples=seen)
         self.found[rule, column, action] = new
+
+    def shown(self, text: str) -> str:
+        """A line as people may see it."""
+        return "(private)" if self.is_private and text else shortened(text)
 
     def findings(self) -> Iterator[Finding]:
         """Examples are (line, text) pairs of the finding's file."""

@@ -19,7 +19,7 @@ from distml.data.breaks import BLANK, COMMENT, ROW
 from distml.data.decimals import with_points
 from distml.data.files import Fragment
 from distml.data.lines import BLOCK_BYTES, Block, delimiter_of, read_blocks
-from distml.data.log import Line, ReadLog, shortened
+from distml.data.log import Line, ReadLog
 from distml.data.undecodable import mended
 from distml.errors import DataError
 
@@ -151,7 +151,7 @@ class _Parser:
         more = f" ({len(widths)} lines near it haven't)" if len(widths) > 1 else ""
         raise DataError(
             f"every line has {len(self.names)} values{more}",
-            received=f"{widths[record]} in {shortened(text)!r}",
+            received=f"{widths[record]} in {self.log.shown(text)!r}",
             where=f"{self.fragment.path}, line {line}",
             remedy="correct the line, set data.source.delimiter or quote, skip such lines with data.source.comment, "
             "or set data.source.ragged: drop, quarantine or pad",

@@ -9,7 +9,7 @@ import numpy as np
 from distml.config.source import SourceConfig
 from distml.data.files import Fragment
 from distml.data.lines import Block, is_utf8, open_text
-from distml.data.log import Line, ReadLog, shortened
+from distml.data.log import Line, ReadLog
 from distml.data.sniff import encoding_of
 from distml.errors import DataError
 
@@ -46,7 +46,7 @@ def _enforce(
         line, text = block.examples(bad)[0]
         raise DataError(
             rule,
-            received=f"{_named_bytes(block.content(bad[0]), source)} in {shortened(text)!r}",
+            received=f"{_named_bytes(block.content(bad[0]), source)} in {log.shown(text)!r}",
             where=f"{fragment.path}, line {line}",
             remedy=_remedy(rule, fragment, source),
         )
