@@ -124,6 +124,15 @@ def test_the_head_and_the_count(database):
     assert count_rows(source_of(uri)) == 5000
 
 
+def test_parts_are_of_one_type(database):
+    uri = database("CREATE TABLE t (a integer, s text)", _counted(30_000, "CASE WHEN i > 25000 THEN 'late' END"))
+    source = source_of(
+        uri, "SELECT a, s, CASE WHEN a < 20000 THEN 0.5 END AS f FROM t", partition={"column": "a", "num": 3}
+    )
+    blocks = [block for fragment in list_fragments(source) for block in read_fragment(fragment, source)]
+    assert {tuple(block.schema.types) for block in blocks} == {(pa.int64(), pa.string(), pa.float64())}
+
+
 # Parts
 
 

@@ -7,6 +7,7 @@ the bounds is in one part; rows without a value are in the first.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,10 @@ from distml.config.source import SourceConfig
 from distml.data.files import Fragment
 from distml.data.sql.database import connected
 from distml.data.sql.moment import snapshot_of
-from distml.data.sql.values import joined, to_arrow
+from distml.data.sql.values import joined, settled, to_arrow
 from distml.errors import DataError, did_you_mean
 
+_HEAD_ROWS = 10_000
 _FIRST_ROWS = 1024
 _MOST_ROWS = 1 << 16
 _BLOCK_BYTES = 16 << 20
@@ -30,14 +32,18 @@ class Slice:
     lower: Any = None
     upper: Any = None
     snapshot: str | None = None  # of PostgreSQL
+    schema: Any = None  # pyarrow's, of the query's first rows: what a part has no values to tell its types from
 
 
 def list_parts(source: SourceConfig) -> list[Fragment]:
     """The query's parts, the one where it isn't partitioned. Raises `DataError` as the database refuses."""
     snapshot = snapshot_of(source)
     bounds = [] if source.partition is None else _bounds(source, snapshot)
-    edges = [None, *bounds, None]
-    slices = [Slice(lower=edges[i], upper=edges[i + 1], snapshot=snapshot) for i in range(len(edges) - 1)]
+    schema = read_head(source, _HEAD_ROWS).schema
+    slices = [
+        Slice(lower=lower, upper=upper, snapshot=snapshot, schema=schema)
+        for lower, upper in itertools.pairwise([None, *bounds, None])
+    ]
     return [Fragment(index=i, path=_place(source, part), format="sql", detail=part) for i, part in enumerate(slices)]
 
 
@@ -77,7 +83,8 @@ def read_part(fragment: Fragment, source: SourceConfig) -> Iterator[Any]:
     with connected(source, part.snapshot) as connection:
         result = connection.execution_options(stream_results=True).execute(_selected(source, part))
         names = _distinct(list(result.keys()), source)
-        yield from _blocks(names, result)
+        for block in _blocks(names, result):
+            yield settled(block, part.schema)
 
 
 def _blocks(names: list[str], result: Any) -> Iterator[Any]:

@@ -48,6 +48,17 @@ def joined(blocks: Sequence[Any]) -> Any:
     return pa.concat_tables([_with_texts(block, mixed) for block in blocks], promote_options="permissive")
 
 
+def settled(block: Any, schema: Any) -> Any:
+    """A pyarrow table whose columns without a value, and whole numbers among others, are of the types of a schema."""
+    import pyarrow as pa
+
+    for index, field in enumerate(schema):
+        kind = block.schema.field(index).type
+        if pa.types.is_null(kind) or (pa.types.is_integer(kind) and pa.types.is_floating(field.type)):
+            block = block.set_column(index, field.name, block.column(index).cast(field.type, safe=False))
+    return block
+
+
 def _is_mixed(kinds: set[Any]) -> bool:
     import pyarrow as pa
 
