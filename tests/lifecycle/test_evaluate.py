@@ -81,6 +81,5 @@ def test_without_the_champions_rows_its_split_decides(prepared, why):
     if why == "no longer in storage":
         champion.storage.delete(champion.prefix)
     table, rows = challenger.rows("test")
-    strata = table.column("y").to_numpy().astype(str)
     _, unseen = unseen_by(champion, challenger)
-    assert unseen.tolist() == (champion.plan.assign(rows, strata) == 2).tolist()
+    assert unseen.tolist() == (champion.plan.deal(table, rows) == 2).tolist()
