@@ -232,3 +232,20 @@ def test_what_is_kept_of_a_config_has_no_passwords():
     assert kept["tracking"]["uri"] == "postgresql://db/runs"
     assert "s3cret" not in str(kept)
     assert kept | {"tracking": config.to_dict()["tracking"]} == config.to_dict()
+
+
+@pytest.mark.parametrize("name", ["outliers", "imbalance", "drift"])
+def test_a_rules_action_alone(name):
+    rule = getattr(run(validate={name: "fail"}).validation, name)
+    assert rule.action == "fail"
+    assert rule == type(rule)(action="fail")
+
+
+def test_keys_of_one_column_and_of_several():
+    assert run(validate={"unique": ["a", ["b", "c"]]}).validation.unique == (("a",), ("b", "c"))
+
+
+def test_a_schema_is_written_under_its_own_name():
+    config = run(validate={"schema": "s.yaml"})
+    assert config.validation.schema_file == "s.yaml"
+    assert config.to_dict()["validate"]["schema"] == "s.yaml"

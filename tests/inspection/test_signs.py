@@ -68,7 +68,7 @@ def test_clocks(name, numbers, is_clock):
         ([f"u-{i}" for i in range(19)], None),
         (
             [f"the story number {i}" for i in range(100)],
-            ("no value comes twice, about 4 words each: free text, which no model family here reads", True),
+            ("no value comes twice, about 4 words each: free text, read by its words where data.kinds says text", True),
         ),
     ],
 )

@@ -129,3 +129,17 @@ def test_values_are_shown_on_one_line():
     assert shown("a\nb" + "c" * 100) == "'a\\nb" + "c" * 52 + "…'"
     assert (shown(3), shown(3.0), shown(None), shown(1e9)) == ("3", "3", "None", "1000000000")
     assert counted({"a": 1234}) == "a 1,234"
+
+
+def test_what_validate_would_find_is_said_too():
+    fares = RNG.lognormal(2, 0.5, N)
+    fares[:4] *= -1
+    sizes = RNG.normal(size=N)
+    sizes[7] = 9e6
+    towns = RNG.choice(["Rome", "Oslo"], N).astype(object)
+    towns[3] = "Bern"
+    said = {remark.column: remark for remark in look(fare=fares, size=sizes, town=towns)}
+    assert said["fare"].text.startswith("4 rows: below zero")
+    assert said["fare"].change == "clean: {rules: {fare: {min: 0, on_violation: null}}}"
+    assert said["size"].text.startswith("1 rows: above")
+    assert "'Bern' 1" in said["town"].text

@@ -42,7 +42,8 @@ def find_leaks(cleaned: Any, schema: Schema, target: Target, columns: Columns) -
     if present.sum() < _MIN_ROWS or (target.counts and target.num_others < _MIN_OTHERS):
         return Leaks()
     wanted = target.encode(values.drop_null())
-    every = {column.name: as_array(cleaned.column(column.name))[present] for column in schema.features}
+    told = [column.name for column in schema.features if column.kind != "image"]
+    every = {name: as_array(cleaned.column(name))[present] for name in told}
     features = {name: array for name, array in every.items() if name not in columns.left_out}
     scores = score_columns(features, wanted, target.task)
     certain = {lone.column: _copied(lone) for lone in almost_perfect(scores)}

@@ -145,7 +145,7 @@ def told_by_tenth(position: np.ndarray, wanted: np.ndarray, target: Target) -> s
 
 def _drift(view: View, columns: Columns) -> Iterator[Suspect]:
     """Features that tell where in the table a row stands; columns that count rows or tell the time always do."""
-    names = [c.name for c in view.features if c.kind != "datetime" and c.name not in columns.left_out]
+    names = [c.name for c in view.features if c.kind not in ("datetime", "image") and c.name not in columns.left_out]
     if view.sample.num_rows < _MIN_ROWS or not names:
         return
     scores = score_columns({name: as_array(view.sample.column(name)) for name in names}, view.position, "regression")

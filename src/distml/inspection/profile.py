@@ -43,7 +43,7 @@ def _figures(view: View, column: Column, edges: np.ndarray | None, target: Targe
         "rows": scan.num_rows, "missing": scan.nulls, "missing_share": scan.nulls / max(scan.num_rows, 1),
     }  # fmt: skip
     counts = scan.counts
-    if column.private:
+    if column.private or column.kind == "image":
         return known
     if isinstance(counts, NumberCounts):
         known["distinct"] = len(counts.values) if counts.is_whole else None

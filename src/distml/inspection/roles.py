@@ -82,7 +82,8 @@ def _id(remark: Remark) -> Suspect:
 def _useless(remark: Remark) -> Suspect:
     return Suspect(
         kind="useless", rule="a feature says something alone", column=remark.column, level="low", told=remark.text,
-        remedy=f"data: {{exclude: [{remark.column}]}}", probe=_present(remark),
+        remedy=f"data: {{kinds: {{{remark.column}: text}}}}" if "free text" in remark.text else
+        f"data: {{exclude: [{remark.column}]}}", probe=_present(remark),
     )  # fmt: skip
 
 

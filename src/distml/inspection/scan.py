@@ -101,7 +101,7 @@ class Scan:
 
     def __call__(self, fragment: Fragment) -> Scanned:
         blocks: list[_Block] = []
-        log = ReadLog()
+        log = ReadLog(is_private=any(column.private for column in self.cleaner.schema.columns))
         layout: dict[str, str] = {}
         seen, error = 0, None
         try:
@@ -129,7 +129,7 @@ class Scan:
         place = np.flatnonzero(cleaned.kept) + seen
         table = cleaned.table
         # Of names and places alone: the same rows whatever the fragments, and drawn evenly from a table in any order.
-        salt = hash_of(fragment.path)
+        salt = hash_of(f"{fragment.path}:{fragment.start}")
         hashes = mix(mix((place + fragment.first_row).astype(np.uint64)) ^ salt)
         chosen = np.sort(np.argsort(hashes, kind="stable")[: self.sample_size])
         return _Block(

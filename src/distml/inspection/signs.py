@@ -96,7 +96,7 @@ def why_text_id(name: str, texts: Any) -> tuple[str, bool] | None:
     told = "no value comes twice" if distinct == len(present) else f"{distinct:,} of {len(present):,} values differ"
     is_free_text = words >= 3 and not _ID_NAME.search(name)
     if is_free_text:
-        told += f", about {words:.0f} words each: free text, which no model family here reads"
+        told += f", about {words:.0f} words each: free text, read by its words where data.kinds says text"
     return told, is_free_text
 
 

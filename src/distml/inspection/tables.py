@@ -68,6 +68,8 @@ def suspect_test(source: View, test: View, min_psi: float = MIN_PSI) -> Iterator
             )  # fmt: skip
     shared = [c for c in (*source.features, source.target) if c.name in test.columns and c.name in source.columns]
     for column in shared:
+        if column.kind == "image":
+            continue
         unknown = list(_unknown(source, test, column))
         yield from unknown
         if not unknown or column.role == "feature":

@@ -37,14 +37,15 @@ def suspect_texts(view: View) -> Iterator[Suspect]:
         assert isinstance(counts, TextCounts)
         rows = counts.rows if counts.is_whole else _sampled(view, column.name)
         if rows and not (column.role == "id" and not counts.is_whole):
-            yield from _of_column(column, rows, is_source=view.name == "source")
+            yield from suspects_of(column, rows, is_source=view.name == "source")
 
 
 def _sampled(view: View, name: str) -> dict[str, int]:
     return TextCounts.of(view.values(name).drop_null(), view.sample.num_rows).rows
 
 
-def _of_column(column: Column, counts: Mapping[str, int], *, is_source: bool) -> Iterator[Suspect]:
+def suspects_of(column: Column, counts: Mapping[str, int], *, is_source: bool = True) -> Iterator[Suspect]:
+    """Suspects in one column of texts, from its categories and the rows of each."""
     import pyarrow as pa
 
     name, texts = column.name, list(counts)

@@ -11,17 +11,21 @@ from distml.clean.convert import whole
 from distml.data.sample import Sample
 from distml.hashing import row_hashes
 from distml.inspection import signs
+from distml.inspection.counts import NumberCounts, TextCounts
+from distml.inspection.numbers import suspects_of as suspects_in_numbers
 from distml.inspection.order import beyond_chance, told_by_tenth
 from distml.inspection.remark import Remark, counted, shown
 from distml.inspection.scores import score_columns
 from distml.inspection.targets import Target, same_spelling
+from distml.inspection.texts import suspects_of as suspects_in_texts
 from distml.inspection.tokens import Tokens
-from distml.schema import Schema
+from distml.schema import Column, Schema
 from distml.summary import as_numbers
 
 MAX_MISSING = 0.95  # what `validate.max_missing` is unless told
 _MOSTLY, _MANY_ROWS = 0.5, 100
 _FEW_VALUES = 12
+_SUSPECTED = frozenset(("impossible", "zeros", "outlier", "rare", "encoding"))
 _MANY_CATEGORIES = 1000
 _FEW_ROWS = 10  # of a class, or of one of few values
 
@@ -62,6 +66,7 @@ def remarks_on(
     for column in schema.features:
         if column.name in features:
             yield from _of_feature(column.name, column.kind, column.dtype, whole(cleaned.column(column.name)))
+            yield from _suspected(column, cleaned, len(features))
     yield from _few_values(cleaned, schema, features)
 
 
@@ -122,6 +127,22 @@ def _of_feature(name: str, kind: str, dtype: str, values: Any) -> Iterator[Remar
         yield from _of_numbers(name, as_numbers(values))
     elif kind == "categorical":
         yield from _of_texts(name, values)
+
+
+def _suspected(column: Column, cleaned: Any, num_features: int) -> Iterator[Remark]:
+    """What `distml validate` would find in a column besides, as seen in these rows."""
+    values = whole(cleaned.column(column.name))
+    if column.kind in ("numeric", "datetime"):
+        numbers = as_numbers(values)
+        present = numbers[np.isfinite(numbers)]
+        counts = NumberCounts.of(present, len(present))
+        suspects = list(suspects_in_numbers(column, counts, present, num_features)) if len(present) else []
+    else:
+        suspects = list(suspects_in_texts(column, TextCounts.of(values.drop_null(), len(values)).rows))
+    for suspect in suspects:
+        if suspect.kind in _SUSPECTED and suspect.probe is not None:
+            count = int(suspect.probe.mask(cleaned).sum())
+            yield Remark(column.name, f"{count:,} rows: {suspect.told}", suspect.remedy)
 
 
 def _of_numbers(name: str, numbers: np.ndarray) -> Iterator[Remark]:
