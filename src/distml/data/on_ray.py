@@ -101,10 +101,7 @@ class RayShelf(Generic[Note]):
         _quiet()
         shared = ray.put((read, carried(make), list(items)))
         indices = ray.data.range(len(items), override_num_blocks=len(items))
-        made = indices.map_batches(
-            partial(_make_all, [shared]), batch_size=None, batch_format="pyarrow", num_cpus=cpu, num_gpus=gpu,
-            zero_copy_batch=True,
-        )  # fmt: skip
+        made = indices.map_batches(partial(_make_all, [shared]), **_by_block(cpu, gpu))
         self._dataset = made.materialize()
         if not self._dataset.count():
             return
@@ -125,10 +122,7 @@ class RayShelf(Generic[Note]):
         if not given:
             return []
         shared = ray.put((carried(function), given))
-        results = self._dataset.map_batches(
-            partial(_apply_all, [shared]), batch_size=None, batch_format="pyarrow", num_cpus=cpu, num_gpus=gpu,
-            zero_copy_batch=True,
-        )  # fmt: skip
+        results = self._dataset.map_batches(partial(_apply_all, [shared]), **_by_block(cpu, gpu))
         return _raised([ray.cloudpickle.loads(row["outcome"]) for row in sorted(results.take_all(), key=_place_of)])
 
     def close(self) -> None:
@@ -145,6 +139,14 @@ def _raised(outcomes: list[Any]) -> list[Any]:
 
 def _place_of(row: dict[str, Any]) -> tuple[int, int]:
     return row["item"], row["number"]
+
+
+def _by_block(cpu: float, gpu: float) -> dict[str, Any]:
+    """How a function is given blocks as they are; where a GPU is reserved Ray wants a size, and gives single rows."""
+    return {
+        "batch_size": 1 if gpu else None, "batch_format": "pyarrow", "zero_copy_batch": True, "num_cpus": cpu,
+        "num_gpus": gpu,
+    }  # fmt: skip
 
 
 def _make_all(shared: list[Any], block: Any) -> Iterator[Any]:
