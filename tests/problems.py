@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from distml.batch import FeatureBatch, InputSpec
+from distml.batch import FeatureBatch, InputSpec, TensorSpec
 from distml.models import FAMILIES, ModelSpec
 
 TASKS = ("binary", "multiclass", "regression")
+IMAGES = {
+    "photo": TensorSpec(shape=(3, 6, 5), mean=(120.0, 120.0, 120.0), std=(40.0, 40.0, 40.0)),
+    "a.scan": TensorSpec(shape=(1, 4, 4), mean=(120.0,), std=(40.0,)),
+}
 NUM_OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
 CARDINALITIES = (5,)
 
@@ -53,6 +58,18 @@ def spec_of(family: str, task: str, params: dict[str, Any] | None = None, **shap
         input=input_of(task, **shape),
         task=task,  # type: ignore[arg-type]
     )
+
+
+def with_images(batch: FeatureBatch, seed: int = 0) -> FeatureBatch:
+    """The batch with two columns of images, whose brightness follows the target."""
+    rng = np.random.default_rng(seed)
+    signal = np.asarray(batch.target, float)
+    level = 60 + 100 * (signal - signal.min()) / np.ptp(signal)
+    tensors = {
+        name: (level[:, None, None, None] + rng.integers(0, 40, (len(batch), *spec.shape))).astype(np.uint8)
+        for name, spec in IMAGES.items()
+    }
+    return replace(batch, tensors=tensors)
 
 
 def read_only(batch: FeatureBatch) -> FeatureBatch:

@@ -113,6 +113,10 @@ class InputSpec:
     num_outputs: int  # classes, or 1 for regression
     tensors: Mapping[str, TensorSpec] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # In the order of their names: a model is built from JSON again, and must flatten them in the same order.
+        object.__setattr__(self, "tensors", dict(sorted(self.tensors.items())))
+
     @property
     def num_pixels(self) -> int:
         """Numbers in a row's tensors."""

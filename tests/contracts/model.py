@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 
 from distml.batch import FeatureBatch
 from distml.errors import ConfigError
-from distml.metrics import metric_for
+from distml.metrics import METRICS, metric_for
 from distml.models import FAMILIES, Family, Model, load_model
 from distml.training import FitSettings, fit
 from distml.tune.space import parse_distribution
-from problems import NUM_OUTPUTS, TASKS, problem, spec_of
+from problems import IMAGES, NUM_OUTPUTS, TASKS, problem, spec_of, with_images
 
 
 def fitted(family: str, task: str, **shape) -> Model:
@@ -92,6 +93,22 @@ class FamilyContract:
     def test_is_stored_as_data(self, model, tmp_path: Path):
         model.save(tmp_path)
         assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".txt"}
+
+    @pytest.mark.parametrize("shape", [{}, {"num_numeric": 0, "cardinalities": ()}], ids=["beside columns", "alone"])
+    def test_images_are_learnt_from(self, task, shape, tmp_path: Path):
+        spec = spec_of(self.family.name, task, **shape)
+        spec = replace(spec, input=replace(spec.input, tensors=IMAGES))
+        train, held_out = (with_images(problem(task, n=300, noise=2.0, seed=i, **shape), i) for i in (0, 1))
+        metric = METRICS["rmse" if task == "regression" else "roc_auc"]
+        model = fit(spec, train, None, metric, FitSettings(max_epochs=10, seed=1)).model
+        assert held_out.target is not None
+        scores = model.predict(held_out)
+        wanted = 0.5 * held_out.target.std() if task == "regression" else 0.9
+        assert metric.better(metric(held_out.target, scores), wanted)
+        model.save(tmp_path)
+        np.testing.assert_array_equal(load_model(tmp_path).predict(held_out), scores)
+        alone = np.concatenate([model.predict(held_out.take(slice(i, i + 1))) for i in range(10)])
+        np.testing.assert_allclose(alone, scores[:10], rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize(
         "shape",
