@@ -78,7 +78,7 @@ def test_accepted_at_the_boundary(sections):
     ("values", "message"),
     [
         ({"uri": "a", "header": False}, "needs `columns`"),
-        ({"uri": "a", "delimiter": "ab"}, "at most 1"),
+        ({"uri": "a", "delimiter": "ab"}, "one character, or whitespace"),
         ({"uri": "a", "encoding": "klingon"}, "one that Python knows"),
         ({"uri": "a", "format": "sklearn"}, "sklearn:NAME"),
         ({"uri": "a", "format": "xlsx"}, "auto"),

@@ -217,3 +217,12 @@ def test_folders_names_are_columns_of_a_sample(tmp_path):
     assert sample_table(found).table.to_pydict() == {
         "x": ["1.5", "2.5"] * 2, "y": ["a", "b"] * 2, "year": [2023, 2023, 2024, 2024]
     }  # fmt: skip
+
+
+def test_runs_of_white_space_are_sampled_as_they_are_read(tmp_path):
+    (tmp_path / "t.data").write_text(' 18.0   8  "ford  torino"\n 15.5   4\t"a b"\n  9   6  "c"\n')
+    found = survey(str(tmp_path / "t.data"))
+    assert found.source.delimiter == "whitespace"
+    table = sample_table(found).table
+    assert table.to_pylist()[0] == {"c1": "18.0", "c2": "8", "c3": "ford  torino"}
+    assert table.to_pylist() == read_head(found.source, 10).to_pylist()

@@ -49,6 +49,9 @@ AB = [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
         ("a,b\n1,2\n3,4\n".encode("utf-16-be"), {"encoding": "utf-16-be"}),
         ("a,b\n1,2\n3,4\n".encode("utf-32"), {"encoding": "utf-32"}),
         ("a\x01b\n1\x012\n3\x014\n", {"delimiter": "\x01"}),
+        ("a b\n1 2\n3 4\n", {"delimiter": "whitespace"}),
+        ("  a \t b\n\n 1\t 2 \r\n   \n3   4", {"delimiter": "whitespace"}),
+        ('# c  "\n 1\t"2"\n 3   4\n', {"delimiter": "whitespace", "comment": "#", **NAMED}),
     ],
 )
 def test_more_dialects(read, content, dialect):
@@ -60,6 +63,12 @@ def test_quotes_may_be_signs_like_any_other(read):
     assert rows == [{"a": '5" pipe', "b": '"x'}]
     rows, _ = read('a,b\n5" pipe,2\n"4"" pipe",3\n')
     assert [row["a"] for row in rows] == ['5" pipe', '4" pipe']
+
+
+def test_white_space_within_quotes_stays(read):
+    rows, log = read('a  b\n 1   "x  y"\n\n2\n5 "z\n  w" \n', delimiter="whitespace", ragged="pad")
+    assert rows == [{"a": "1", "b": "x  y"}, {"a": "2", "b": ""}, {"a": "5", "b": "z\n  w"}]
+    assert [f.examples[0][0] for f in log.findings()] == [3, 4]
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "shift_jis", "koi8-r", "cp1252", "utf-16"])

@@ -34,7 +34,8 @@ class SourceConfig(Section):
 
     uri: str = Field(
         description="file, glob or folder, also on s3:// or gs:// (csv, tsv, parquet, jsonl, json, arrow, feather; "
-        "texts .gz, .bz2 or .zst too), a database's sql: URL, or sklearn:NAME for a bundled table"
+        "texts .gz, .bz2 or .zst too; MNIST's idx), a folder of images, sql: and a database's URL, or sklearn:NAME for "
+        "a bundled table"
     )
     format: Literal["auto", "csv", "parquet", "json", "arrow", "idx", "images", "sklearn"] = Field(
         "auto", description="auto: by the name's ending; a folder of images is told: images"
@@ -42,7 +43,9 @@ class SourceConfig(Section):
     missing: Names = Field(("",), description="texts that mean a missing value, compared after stripping")
     header: bool = Field(True, description="whether the first line of a text file names the columns")
     columns: Names | None = Field(None, description="column names of a text file without a header")
-    delimiter: str | None = Field(None, description="one character; null: comma, or tab for .tsv", max_length=1)
+    delimiter: str | None = Field(
+        None, description="one character, or `whitespace` for runs of spaces and tabs; null: comma, or tab for .tsv"
+    )
     comment: str | None = Field(None, description="lines that start with this text are skipped and counted")
     encoding: str = Field("utf-8", description="encoding of a text file")
     quote: str | None = Field('"', description="one character around values that hold others; null: none", max_length=1)
@@ -91,6 +94,13 @@ class SourceConfig(Section):
             raise ValueError("an encoding is one that Python knows, such as utf-8 or latin-1") from error
         return value
 
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and len(value) > 1 and value != "whitespace":
+            raise ValueError("a delimiter is one character, or whitespace")
+        return value
+
     @field_validator("quote", "escape")
     @classmethod
     def _none_is_null(cls, value: str | None) -> str | None:
@@ -98,7 +108,8 @@ class SourceConfig(Section):
 
     @model_validator(mode="after")
     def _signs_differ(self) -> SourceConfig:
-        signs = [sign for sign in (self.delimiter, self.quote, self.escape) if sign]
+        delimiter = " " if self.delimiter == "whitespace" else self.delimiter
+        signs = [sign for sign in (delimiter, self.quote, self.escape) if sign]
         if len(set(signs)) < len(signs):
             raise ValueError("delimiter, quote and escape are different characters")
         if self.decimal == self.thousands:

@@ -17,7 +17,7 @@ LF, CR = 10, 13
 
 @dataclass(frozen=True, kw_only=True)
 class Signs:
-    """What decides where a record ends, in bytes. Without `quote` no value is quoted."""
+    """What decides where a record ends, in bytes. Several in `delimiter` are any of them; no `quote`, no quoted values."""
 
     delimiter: bytes = b","
     quote: bytes | None = b'"'
@@ -80,6 +80,16 @@ def find_records(data: bytes, signs: Signs, *, is_last: bool) -> Records:
     )  # fmt: skip
 
 
+def quoted_at(data: bytes, array: np.ndarray, signs: Signs) -> np.ndarray:
+    """Whether each byte of rows, among which are no comments, is within a quoted value or its quotes, bool [n]."""
+    none = np.empty(0, np.int64)
+    toggles = _toggles(data, array, _breaks(data, array, signs, is_last=True), none, signs)
+    steps = np.zeros(len(array) + 1, np.int8)
+    steps[toggles[0::2]] = 1
+    steps[toggles[1::2] + 1] -= 1
+    return np.cumsum(steps[:-1], dtype=np.int8) > 0
+
+
 def _breaks(data: bytes, array: np.ndarray, signs: Signs, *, is_last: bool) -> np.ndarray:
     """Every line break's last byte: of LF, CRLF, and of a CR alone."""
     breaks = np.flatnonzero(array == LF)
@@ -128,7 +138,7 @@ def _toggles(data: bytes, array: np.ndarray, breaks: np.ndarray, comments: np.nd
 def _begin_values(array: np.ndarray, quotes: np.ndarray, signs: Signs) -> np.ndarray:
     """Whether each quote stands where a value begins."""
     before = np.maximum(quotes - 1, 0)
-    begins = np.isin(np.arange(256), [signs.delimiter[0], LF, CR])[array[before]]
+    begins = np.isin(np.arange(256), [*signs.delimiter, LF, CR])[array[before]]
     if signs.escape is not None:
         begins &= ~_escaped(array, before, signs.escape)
     return begins | (quotes == 0)
@@ -168,7 +178,7 @@ def _kinds(array: np.ndarray, starts: np.ndarray, ends: np.ndarray, comments: np
     if not len(ends):
         return kinds
     first = array[starts]
-    white = np.isin(np.arange(256), [byte for byte in b" \t\r\n" if byte != signs.delimiter[0]])
+    white = np.isin(np.arange(256), [byte for byte in b" \t\r\n" if signs.delimiter != bytes([byte])])
     maybe = white[first]
     if maybe.any():
         num_signs = np.add.reduceat(~white[array[: ends[-1]]], starts, dtype=np.int32)

@@ -16,6 +16,8 @@ from distml.config.source import SourceConfig
 from distml.data.breaks import Records, Signs, find_records
 from distml.data.files import Fragment, open_filesystem
 from distml.data.sniff import known_kind
+from distml.data.whitespace import RUNS, squeezed
+from distml.data.whitespace import SIGNS as WHITE
 from distml.errors import DataError
 
 BLOCK_BYTES = 16 << 20
@@ -59,6 +61,11 @@ class Block:
         changed = replace(found, starts=ends - lengths, ends=ends)
         return Block(b"".join([*pieces, self.data[done:]]), changed, self.lines, self.start)
 
+    def squeezed(self, signs: Signs) -> Block:
+        """The block, of rows alone, with a tab for every run of white space between values."""
+        data, records = squeezed(self.data, self.records, signs)
+        return Block(data, records, self.lines, self.start)
+
     def take(self, kept: np.ndarray) -> Block:
         """The records of a mask, bool [n]."""
         if kept.all():
@@ -77,10 +84,14 @@ def signs_of(fragment: Fragment, source: SourceConfig, encoding: str = "utf-8") 
     quote, escape, comment = (
         sign.encode(encoding) if sign else None for sign in (source.quote, source.escape, source.comment)
     )
-    return Signs(delimiter=delimiter_of(fragment, source).encode(), quote=quote, escape=escape, comment=comment)
+    delimiter = WHITE if source.delimiter == RUNS else delimiter_of(fragment, source).encode()
+    return Signs(delimiter=delimiter, quote=quote, escape=escape, comment=comment)
 
 
 def delimiter_of(fragment: Fragment, source: SourceConfig) -> str:
+    """What stands between two values when they are parsed; runs of white space are tabs then."""
+    if source.delimiter == RUNS:
+        return "\t"
     return source.delimiter or ("\t" if ".tsv" in fragment.path.lower() else ",")
 
 

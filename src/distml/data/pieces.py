@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distml.data.survey import File
+from distml.data.whitespace import RUNS
 
 NUM_PIECES = 16
 
@@ -66,7 +67,7 @@ def _has_breaks(lines: bytes, file: File) -> bool:
     assert file.dialect is not None
     text = lines[: 1 << 20].decode(file.dialect.encoding, "ignore")
     broken = list(io.StringIO(text))
-    records = csv.reader(broken, delimiter=file.dialect.delimiter)
+    records = csv.reader(broken, delimiter=" " if file.dialect.delimiter == RUNS else file.dialect.delimiter)
     return sum(1 for _ in records) < len(broken)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.data.breaks import Signs, find_records
 from distml.data.decimals import with_points
 from distml.data.files import Fragment, open_filesystem
 from distml.data.layout import joined
@@ -18,6 +19,7 @@ from distml.data.pieces import NUM_PIECES, Piece, is_wide, read_pieces
 from distml.data.sniff import encoding_of
 from distml.data.source import list_fragments, read_fragment
 from distml.data.survey import File, Survey
+from distml.data.whitespace import RUNS, SIGNS, squeezed
 from distml.errors import DataError
 
 MAX_BYTES = 64 << 20  # of text
@@ -141,6 +143,11 @@ def _parse(content: bytes, file: File, found: Survey, pieces: _Pieces) -> Any:
         pattern = rb"^(?:\xef\xbb\xbf)?" + re.escape(source.comment.encode(encoding)) + rb".*\n?"
         content = re.sub(pattern, b"", content, flags=re.MULTILINE)
 
+    delimiter = file.dialect.delimiter
+    if delimiter == RUNS and content.strip():
+        signs = Signs(delimiter=SIGNS)
+        content, delimiter = squeezed(content, find_records(content, signs, is_last=True), signs)[0], "\t"
+
     def note(row: Any) -> str:
         pieces.ragged.append(row.text)
         return "skip"
@@ -153,7 +160,7 @@ def _parse(content: bytes, file: File, found: Survey, pieces: _Pieces) -> Any:
             io.BytesIO(content),
             read_options=pyarrow.csv.ReadOptions(column_names=names, encoding=encoding, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=file.dialect.delimiter,
+                delimiter=delimiter,
                 quote_char=source.quote or False,
                 escape_char=source.escape or False,
                 newlines_in_values=True,

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from distml.data.breaks import Signs, find_records
 from distml.data.header import IS_NUMBER, has_header
 from distml.data.marks import find_marks
+from distml.data.whitespace import RUNS, SIGNS
 from distml.errors import DataError
 
 _DELIMITERS = ("\t", ";", "|", ",")  # of two that fit alike the earlier: commas stand in values, tabs hardly
@@ -184,10 +185,10 @@ def _delimiter(lines: Sequence[str]) -> str:
     for delimiter in _RARE_DELIMITERS:
         # One row proves nothing here: a single line of words is parted by spaces too.
         if len(lines) > 1 and _consistency(lines, delimiter) > 0.98:
-            _refuse_runs(lines, delimiter)
-            return delimiter
-    if len(lines) > 1 and len({len(line.split()) for line in lines}) == 1 < len(lines[0].split()):
-        _refuse_runs(lines, " ")
+            has_runs = any(delimiter * 2 in line.strip() or line.startswith(delimiter) for line in lines)
+            return RUNS if delimiter == " " and has_runs else delimiter
+    if len(lines) > 1 and _consistency(lines, RUNS) == 1:
+        return RUNS
     return best
 
 
@@ -214,23 +215,16 @@ def _quoting(lines: Sequence[str], delimiter: str) -> tuple[str | None, str | No
 def _has_stray_quotes(lines: Sequence[str], delimiter: str) -> bool:
     """Whether a quote opens a value and none ends it before the lines do."""
     content = "".join(lines).encode()
-    records = find_records(content, Signs(delimiter=delimiter.encode()), is_last=True)
+    records = find_records(content, Signs(delimiter=SIGNS if delimiter == RUNS else delimiter.encode()), is_last=True)
     return records.open_quote is not None or (records.has_quoted_breaks and _consistency(lines, delimiter, None) == 1)
-
-
-def _refuse_runs(lines: Sequence[str], delimiter: str) -> None:
-    if any(delimiter * 2 in line.strip() or line.startswith(delimiter) for line in lines):
-        raise DataError(
-            "values are parted by one character",
-            received=f"runs of spaces in {lines[0].strip()[:60]!r}",
-            remedy="write one comma or tab between two values",
-        )
 
 
 def _records(
     lines: Sequence[str], delimiter: str, quote: str | None = '"', escape: str | None = None
 ) -> list[list[str]]:
     """Lines as stripped values; at least one record."""
+    if delimiter == RUNS:
+        lines, delimiter = [line.strip().replace("\t", " ") for line in lines], " "
     quoting: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     try:
         reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, escapechar=escape, **quoting)

@@ -18,9 +18,10 @@ from distml.config.source import SourceConfig
 from distml.data.breaks import BLANK, COMMENT, ROW
 from distml.data.decimals import with_points
 from distml.data.files import Fragment
-from distml.data.lines import BLOCK_BYTES, Block, delimiter_of, read_blocks
+from distml.data.lines import BLOCK_BYTES, Block, delimiter_of, read_blocks, signs_of
 from distml.data.log import Line, ReadLog
 from distml.data.undecodable import mended
+from distml.data.whitespace import RUNS
 from distml.errors import DataError
 
 COMMENTS = "no comment lines"
@@ -34,7 +35,7 @@ def read_text(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterato
     if fragment.start:
         names = read_names(fragment, source)
     for block in read_blocks(fragment, source):
-        block = _without_marked(block, fragment.path, log)
+        block = _rows_of(block, fragment, source, log)
         if not names:
             names, block = _split_header(block, fragment, source, log)
         block = mended(block, fragment, source, log)
@@ -48,7 +49,7 @@ def read_names(fragment: Fragment, source: SourceConfig) -> list[str]:
     """A text fragment's column names, as its header or the source gives them."""
     whole = replace(fragment, start=0, end=None, first_line=1)
     for block in read_blocks(whole, source, _HEAD_BYTES) if source.header else ():
-        names, _ = _split_header(_without_marked(block, fragment.path, ReadLog()), whole, source, ReadLog())
+        names, _ = _split_header(_rows_of(block, whole, source, ReadLog()), whole, source, ReadLog())
         if names:
             return names
     return [] if source.header else list(source.columns or ())
@@ -61,15 +62,14 @@ def read_text_schema(fragment: Fragment, source: SourceConfig) -> Any:
     return pa.schema([(name, pa.string()) for name in read_names(fragment, source)])
 
 
-def _without_marked(block: Block, path: str, log: ReadLog) -> Block:
+def _rows_of(block: Block, fragment: Fragment, source: SourceConfig, log: ReadLog) -> Block:
     """The block's rows; comments and blank lines are counted."""
     kinds = block.records.kinds
-    if not kinds.any():
-        return block
     for kind, rule in ((COMMENT, COMMENTS), (BLANK, BLANKS)):
-        found = np.flatnonzero(kinds == kind)
-        log.note(rule, "drop", path, len(found), block.examples(found))
-    return block.take(kinds == ROW)
+        found = np.flatnonzero(kinds == kind) if kinds.any() else ()
+        log.note(rule, "drop", fragment.path, len(found), block.examples(found))
+    block = block.take(kinds == ROW)
+    return block.squeezed(signs_of(fragment, source)) if source.delimiter == RUNS and len(block.lines) else block
 
 
 def _split_header(block: Block, fragment: Fragment, source: SourceConfig, log: ReadLog) -> tuple[list[str], Block]:
