@@ -64,6 +64,7 @@ def clean_frame(n: int = 2000, seed: int = 0, target: str = "class") -> pd.DataF
             "pareto": rng.pareto(2, n),
             "share": rng.beta(2, 5, n),
             "gaps": np.where(rng.random(n) < 0.05, np.nan, rng.gamma(2, 2, n)),
+            "holes": np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
             "zipf": rng.choice([f"item{k:02d}" for k in ranks], n, p=zipf),
             "city": rng.choice(["Rome", "Paris", "Oslo", "Bern"], n, p=[0.4, 0.3, 0.2, 0.1]),
             "member": rng.choice(["true", "false"], n),

@@ -3,10 +3,11 @@ from __future__ import annotations
 from functools import reduce
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distml.inspection.stretch import PENALTY, Run, Stretch, chance_of_stretch
+from distml.inspection.stretch import PENALTY, Run, Stretch, at_most, chance_of_stretch
 
 parts = st.lists(st.lists(st.sampled_from([0, 0, 1, 2]), max_size=12), max_size=6)
 
@@ -42,6 +43,21 @@ def test_the_chance_of_a_stretch_bounds_what_is_simulated():
         chance_of_stretch(Stretch.of(rng.random(n) < share).best, share, n) <= level for _ in range(400)
     )  # fmt: skip
     assert alarms <= 0.05 * 400 + 15
+
+
+@pytest.mark.parametrize("share", [0.02, 0.15, 0.19, 0.22, 0.4])
+def test_values_missing_by_chance_make_no_stretch_whatever_their_share(share):
+    rng = np.random.default_rng(0)
+    n, alarms = 1000, 0
+    for _ in range(200):
+        missing = rng.random(n) < share
+        found = Stretch.of(missing)
+        length = found.end - found.start
+        if length < n:
+            inside = (found.best + PENALTY * length) / (1 + PENALTY)
+            outside = max(missing.sum() - inside, 0) / (n - length)
+            alarms += chance_of_stretch(found.best, at_most(outside, n - length), n) <= 0.001
+    assert alarms <= 2  # 0.2 are expected
 
 
 def test_a_column_that_is_mostly_missing_has_no_unlikely_stretch():

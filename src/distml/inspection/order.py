@@ -11,7 +11,7 @@ from distml.inspection.leaks import as_array
 from distml.inspection.probe import Probe
 from distml.inspection.remark import shown
 from distml.inspection.scores import score_columns
-from distml.inspection.stretch import chance_of_stretch
+from distml.inspection.stretch import at_most, chance_of_stretch
 from distml.inspection.suspect import Suspect
 from distml.inspection.targets import Target
 from distml.inspection.view import View
@@ -40,8 +40,9 @@ def _stretches(view: View) -> Iterator[Suspect]:
         if not found.best or length >= scan.num_rows or found.best < _MIN_MISSING:
             continue
         inside = (found.best + 0.25 * length) / 1.25  # the rows missing in it, from its score
-        outside = max(scan.nulls - inside, 0) / (scan.num_rows - length)
-        if chance_of_stretch(found.best, outside, scan.num_rows) * len(view.columns) > RATE:
+        rest = scan.num_rows - length
+        outside = max(scan.nulls - inside, 0) / rest
+        if chance_of_stretch(found.best, at_most(outside, rest), scan.num_rows) * len(view.columns) > RATE:
             continue
         rows = view.rows.place[[found.start, found.end - 1]]
         (first, at), (last, to) = (view.place(int(row)) for row in rows)

@@ -91,6 +91,16 @@ class Stretch:
         )  # fmt: skip
 
 
+def at_most(share: float, num_rows: int) -> float:
+    """What a share seen in some rows may be by chance: three standard errors more, and one that shows none of them
+    once in a thousand tables.
+
+    >>> at_most(0.0, 700), round(at_most(0.2, 100), 2)
+    (0.01, 0.39)
+    """
+    return share + 3 * float(np.sqrt(share * (1 - share) / num_rows)) + 7 / num_rows
+
+
 def chance_of_stretch(score: float, share: float, num_rows: int) -> float:
     """How likely a stretch of this score is where a share of all rows is missing by chance alone, at most.
 
