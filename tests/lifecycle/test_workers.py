@@ -73,7 +73,7 @@ folder = Path(sys.argv[1])
 (folder / "told").mkdir()
 engine = hooked.HookedEngine(hooked.Reports(folder / "told"))
 sections = {"data": {"resources": {"cpu": 0.5, "gpu": 0.25}}}
-prepared = tell(folder, WAYS["seven files"], {"source": dirty_table(400)}, sections, engine).prepared
+prepared = tell(folder, WAYS["one file"], {"source": dirty_table(400)}, sections, engine).prepared
 assert sum(prepared.num_rows.values()) > 300
 """
 
