@@ -17,7 +17,7 @@ LF, CR = 10, 13
 
 @dataclass(frozen=True, kw_only=True)
 class Signs:
-    """What decides where a record ends, in bytes. Several in `delimiter` are any of them; no `quote`, no quoted values."""
+    """What decides where a record ends, in bytes: any of `delimiter`; where there is no `quote`, nothing is quoted."""
 
     delimiter: bytes = b","
     quote: bytes | None = b'"'
