@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from inspected import clean_frame, config_of
 
 from distml.config import with_absolute_paths
 from distml.data import LocalEngine
@@ -16,6 +15,7 @@ from distml.inspection.written import describe, read_schema, to_yaml
 from distml.lifecycle.prepare import prepare, prepare_key
 from distml.lifecycle.validate import validate
 from distml.storage import Storage
+from inspected import clean_frame, config_of
 
 
 def validated(path, storage: Storage, **sections):

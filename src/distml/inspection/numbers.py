@@ -52,7 +52,7 @@ def suspects_of(
         yield _sentinel(column, sentinel[0])
         counts = without(counts, sentinel[0])
         num_sentinels += 1
-    negative = is_number and are_negatives_odd(counts)
+    negative = is_number and are_negatives_odd(counts, float(np.nanmedian(sample)))
     if negative:
         yield _negative(column)
     if is_number:
@@ -81,17 +81,18 @@ def _sentinel(column: Column, value: float) -> Suspect:
     )  # fmt: skip
 
 
-def are_negatives_odd(counts: NumberCounts) -> bool:
+def are_negatives_odd(counts: NumberCounts, median: float) -> bool:
     """Whether negative numbers are an exception in a column that otherwise begins at zero.
 
     A tail that runs through zero thins out there: of two stretches of equal width to its sides, the outer one has some
-    fraction of the inner one's rows. Where it has hardly any, the negatives are no part of that tail.
+    fraction of the inner one's rows. Where it has hardly any, the negatives are no part of that tail; unless there are
+    as many numbers above twice the median as below zero: then both are the tails of one symmetric distribution.
 
     >>> rng = np.random.default_rng(0)
     >>> fares = rng.lognormal(2, 1, 10_000)
-    >>> are_negatives_odd(NumberCounts.of(np.append(fares, -fares[:50]), 20_000))
+    >>> are_negatives_odd(NumberCounts.of(np.append(fares, -fares[:50]), 20_000), 7.4)
     True
-    >>> are_negatives_odd(NumberCounts.of(rng.normal(2.5, 1, 10_000), 20_000))
+    >>> are_negatives_odd(NumberCounts.of(rng.normal(2.5, 1, 10_000), 20_000), 2.5)
     False
     """
     values, rows = counts.low
@@ -102,7 +103,10 @@ def are_negatives_odd(counts: NumberCounts) -> bool:
     width = -np.interp(num_below / 2, np.cumsum(rows[below]), values[below])
     outer = rows[(values < 0) & (values >= -width)].sum()
     inner = rows[(values > 0) & (values <= width)].sum()
-    return bool(inner >= 20 * max(int(outer), 1))
+    values, rows = counts.high
+    num_above = int(rows[values > 2 * median].sum())
+    is_symmetric = abs(num_above - num_below) <= 3 * np.sqrt(num_above + num_below)
+    return bool(inner >= 20 * max(int(outer), 1) and not is_symmetric)
 
 
 def _negative(column: Column) -> Suspect:

@@ -9,6 +9,7 @@ from typing import Any
 from distml.inspection.inspect import Inspection
 from distml.inspection.observation import Observation
 from distml.inspection.profile import profile
+from distml.secrets import without_password
 
 _WIDTH, _HEIGHT, _PAD = 300.0, 96.0, 6.0
 
@@ -25,6 +26,7 @@ def render(
     )  # fmt: skip
     environment.filters["figure"] = figure
     environment.filters["percent"] = percent
+    environment.filters["public"] = without_password
     described = profile(found) if columns is None else columns
     by_column: dict[str, list[Observation]] = {}
     for seen in found.observations:

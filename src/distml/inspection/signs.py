@@ -165,6 +165,6 @@ def cap_of(values: np.ndarray, rows: np.ndarray, num_rows: int) -> tuple[float, 
     """As `cap`, from distinct values in ascending order, the rows of each, and the rows of all."""
     if len(values) < 30 or rows[-1] < max(20, 0.005 * num_rows):
         return None
-    if rows[-1] < 4 * min(np.median(rows[-21:-1]), rows[-6:-1].max()):  # the nearest tell more where a slope ends
+    if rows[-1] < 4 * rows[-6:-1].max():  # the nearest, as some slopes rise to their end
         return None
     return float(values[-1]), int(rows[-1])

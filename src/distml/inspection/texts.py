@@ -25,6 +25,7 @@ _MISREAD = "\ufffd|[ÂÃ][\u0080-\u00bf]|â€"
 _IS_NUMBER = f"^(?:{NUMBER})$"
 _MOSTLY = 0.9  # numbers among texts
 _FEW_ROWS = 10  # from so few nothing is learned or measured of a category
+_RARE = 0.01  # share of the rows: a few of a small table are no rarity
 _FAR = 10  # times as many rows: a rare category is one that a gap parts from the others
 _SHOWN = 6
 
@@ -171,8 +172,9 @@ def rare_categories(counts: Mapping[str, int]) -> list[str]:
     """
     order = sorted(counts, key=lambda text: (counts[text], text))
     rows = [counts[text] for text in order]
+    total = sum(rows)
     for i in range(len(order) - 2, -1, -1):
-        if rows[i] < _FEW_ROWS and rows[i + 1] >= _FAR * rows[i]:
+        if rows[i] < min(_FEW_ROWS, _RARE * total) and rows[i + 1] >= _FAR * rows[i]:
             return order[: i + 1]
     return []
 

@@ -19,6 +19,7 @@ from distml.inspection.remark import shown
 from distml.inspection.suspect import Suspect
 from distml.inspection.view import View
 from distml.schema import Column, Dtype
+from distml.secrets import without_password
 
 MAX_ALLOWED = 50  # categories that are written out
 _IS_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
@@ -58,7 +59,7 @@ def describe(found: Inspection) -> WrittenSchema:
         column.name: _written(view, column)
         for column in view.cleaner.schema.kept if column.name in view.columns and column.derived is None
     }  # fmt: skip
-    return WrittenSchema(source=view.source.uri, rows=view.num_rows, columns=columns)
+    return WrittenSchema(source=without_password(view.source.uri), rows=view.num_rows, columns=columns)
 
 
 def _written(view: View, column: Column) -> WrittenColumn:
