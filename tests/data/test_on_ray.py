@@ -2,8 +2,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import ray
 
@@ -67,6 +69,50 @@ def test_an_item_that_kills_every_worker_is_given_up(engine, tmp_path):
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(DistmlError, match="a worker lives until its work is done"):
         next(results)
+    assert len(list(tmp_path.iterdir())) == MAX_ATTEMPTS
+
+
+def rows_of(item: int) -> Iterator[int]:
+    yield from range(3)
+
+
+def kill_at(step: str, folder: Path, deaths: int) -> Callable[[str, int], None]:
+    """Kills the worker that comes to a step with number 2, so many times."""
+
+    def come_to(here: str, number: int) -> None:
+        if here == step and number == 2 and len(list(folder.iterdir())) < deaths:
+            (folder / str(time.time_ns())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return come_to
+
+
+def shelve_and_sum(engine: RayEngine, come_to: Callable[[str, int], None]) -> list[int]:
+    def make(item: int, number: int, block: int) -> tuple[str, pa.Table]:
+        come_to("make", item)
+        return f"{item}/{number}", pa.table({"x": [10 * item + block]})
+
+    def add(table: pa.Table, more: int) -> int:
+        come_to("map", more)
+        return table.column("x")[0].as_py() + more
+
+    shelf = engine.shelve(rows_of, make, [0, 1, 2])
+    assert shelf.notes == [f"{item}/{number}" for item in range(3) for number in range(3)]
+    return shelf.map(add, list(range(9)))
+
+
+@pytest.mark.parametrize("step", ["make", "map"])
+def test_what_a_dead_worker_was_at_is_done_by_another(engine, tmp_path, step):
+    found = shelve_and_sum(engine, kill_at(step, tmp_path, 1))
+    assert found == [0, 2, 4, 13, 15, 17, 26, 28, 30]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("step", ["make", "map"])
+def test_a_table_that_kills_every_worker_is_given_up(engine, tmp_path, step):
+    with pytest.raises(DistmlError, match="a worker lives until its work is done"):
+        shelve_and_sum(engine, kill_at(step, tmp_path, 99))
     assert len(list(tmp_path.iterdir())) == MAX_ATTEMPTS
 
 

@@ -149,12 +149,28 @@ def _by_block(cpu: float, gpu: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _check_attempts() -> None:
+    """Raises `DistmlError` in a task that has killed too many workers: Ray Data would begin it again for ever."""
+    # Ray Data's own number of retries can't be set any more.
+    if ray._private.worker.global_worker.core_worker.get_current_task_attempt_number() >= MAX_ATTEMPTS:
+        raise _mortal()
+
+
+def _mortal() -> DistmlError:
+    return DistmlError(
+        "a worker lives until its work is done",
+        received=f"{MAX_ATTEMPTS} that died, one after another, of the same piece of it",
+        remedy="mostly memory runs out: make the pieces smaller, or run where there is more of it",
+    )
+
+
 def _make_all(shared: list[Any], block: Any) -> Iterator[Any]:
     """Every block of some items, as rows of the shelf's dataset; an error of the data is an item's last note."""
     read, make, items = _loaded(shared[0])
     for item in block.column("id").to_pylist():
         number = 0
         try:
+            _check_attempts()
             for raw in read(items[item]):
                 note, table = make(items[item], number, raw)
                 yield _shelf_row(item, number, note, table)
@@ -173,10 +189,15 @@ def _apply_all(shared: list[Any], block: Any) -> Iterator[Any]:
     for i, place in enumerate(places):
         if place in given:
             table = pa.ipc.open_stream(tables[i].as_buffer()).read_all()
-            outcome = ray.cloudpickle.dumps(_attempt(lambda argument: function(table, argument), given[place]))  # noqa: B023
+            outcome = ray.cloudpickle.dumps(_attempt(partial(_apply_one, function, table), given[place]))
             yield pa.table(
                 {"item": [place[0]], "number": [place[1]], "outcome": pa.array([outcome], pa.large_binary())}
             )
+
+
+def _apply_one(function: Callable[[Any, Any], Any], table: Any, argument: Any) -> Any:
+    _check_attempts()
+    return function(table, argument)
 
 
 def _loaded(reference: Any) -> Any:
@@ -229,13 +250,9 @@ class _Worker:
         return {"index": row["index"], "outcome": ray.cloudpickle.dumps(_attempt(self._apply, row["index"]))}
 
     def _apply(self, index: int) -> Any:
-        # Ray would give an item that kills its worker to the next one, for ever.
+        # Ray would give an item that kills its actor to the next one, for ever.
         if ray.get(self._attempts.begin.remote(index)) > MAX_ATTEMPTS:
-            raise DistmlError(
-                "a worker lives until its work is done",
-                received=f"{MAX_ATTEMPTS} that died, one after another, of the same piece of it",
-                remedy="mostly memory runs out: make the pieces smaller, or run where there is more of it",
-            )
+            raise _mortal()
         if self._function is None:
             self._function = self._build()
         return self._function(self._items[index])
