@@ -40,6 +40,7 @@ from distml.summary import TableSummary
 
 _FEW_ROWS = 5_000  # that are told whole whatever share of their block they are
 _MAX_WAITING = 0.25  # the share of a block that is told whole; of more there is a pass over the tables
+_MAX_BYTES = 16 << 20  # that are told whole, as the driver has those of all blocks at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +203,11 @@ class Ingest:
         waiting = np.flatnonzero(splits == UNDECIDED)
         if len(waiting) > max(_FEW_ROWS, _MAX_WAITING * part.num_rows):
             return part
+        told = taken(table, waiting)
+        if told.nbytes > _MAX_BYTES:
+            return part
         summaries = self.summarise(table, part.rows, splits, hashes)
-        return replace(part, foreseen=splits, summaries=summaries, waiting=taken(table, waiting))
+        return replace(part, foreseen=splits, summaries=summaries, waiting=told)
 
     def _quarantine(self, name: str, raw: Any, cleaned: Cleaned) -> None:
         import pyarrow as pa
