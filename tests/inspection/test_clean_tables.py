@@ -76,3 +76,13 @@ def test_counts_of_few_are_not_taken_for_zeros_that_do_not_belong():
     for numbers in (rng.poisson(1.2, 5000), rng.binomial(3, 0.4, 5000), rng.geometric(0.6, 5000) - 1):
         values, rows = np.unique(numbers, return_counts=True)
         assert not is_zero_rare(values[:4].astype(float), rows[:4])
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_columns_that_tell_something_among_noise_are_no_leaks(tmp_path, n):
+    rng = np.random.default_rng(3)
+    x, z = rng.normal(size=n), rng.normal(size=n)
+    noise = {f"n{i}": rng.normal(size=n) for i in range(4)}
+    y = np.where(x + z + 0.5 * rng.normal(size=n) > 0, "up", "down")
+    pd.DataFrame({"x": x, "z": z, **noise, "y": y}).to_csv(tmp_path / "t.csv", index=False)
+    assert inspected(tmp_path / "t.csv").observations == ()

@@ -24,6 +24,7 @@ _FEW = 5  # rows that differ in a column that is nearly constant
 _MANY_ROWS = 100
 _EXTREME = 0.01  # share of the smaller class: "extreme" in Google's guide to imbalanced data, below 0.2 "moderate"
 _FEW_ROWS = 10  # of a class
+_TELLING, _NEARLY_ALL = 0.2, 0.9  # skills
 
 
 def target_of(view: View, config: RunConfig) -> Target | None:
@@ -48,7 +49,7 @@ def target_of(view: View, config: RunConfig) -> Target | None:
 
 def suspect_roles(view: View, columns: Columns, leaks: Leaks) -> Iterator[Suspect]:
     yield from (_leak(remark) for remark in leaks.certain)
-    yield from (_leak(remark, is_certain=False) for remark in leaks.likely)
+    yield from (_leak(remark, is_certain=False) for remark in leaks.likely if _stands_out(remark, leaks))
     constant = [suspect for column in view.features for suspect in _constant(view, column)]
     yield from constant
     known = {suspect.column for suspect in constant} | {remark.column for remark in leaks.certain}
@@ -57,6 +58,15 @@ def suspect_roles(view: View, columns: Columns, leaks: Leaks) -> Iterator[Suspec
         name = str(remark.column)
         if name not in known and name in view.columns and signs.why_constant(view.values(name)) is None:
             yield _useless(remark)
+
+
+def _stands_out(remark: Remark, leaks: Leaks) -> bool:
+    """Whether a column tells more than others that tell something too: among noise, whatever is no noise stands out,
+    and that is no finding (`distml init` asks of those, too)."""
+    gone = {other.column for other in (*leaks.certain, *leaks.likely)}
+    skill = {lone.column: lone.skill for lone in leaks.scores}
+    others = max((value for name, value in skill.items() if name not in gone), default=0.0)
+    return others >= _TELLING or skill.get(str(remark.column), 0.0) >= _NEARLY_ALL
 
 
 def _leak(remark: Remark, *, is_certain: bool = True) -> Suspect:
