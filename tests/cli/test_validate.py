@@ -87,3 +87,12 @@ def test_nothing_to_remark(folder):
     done = distml("validate", "c.yaml", cwd=folder)
     assert done.returncode == 0 and "nothing to remark" in done.stdout
     assert "what a run does by itself" in done.stdout  # categories of hardly any row are taken as unknown
+
+
+def test_what_a_run_would_refuse_beyond_the_table_itself(folder):
+    clean_frame(100, 34).assign(y="always").to_csv(folder / "test.csv", index=False)
+    done = distml("validate", "c.yaml", "-s", "data.test.uri=test.csv", cwd=folder)
+    assert done.returncode == 2
+    lines = done.stdout.splitlines()
+    assert lines[lines.index("refused (1)") + 2].startswith("      a run ends here: ")
+    assert "new_category" not in done.stdout and "'always'" in done.stdout

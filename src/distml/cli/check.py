@@ -103,7 +103,8 @@ def _lines(group: Group) -> list[str]:
     names = [f"{item.column or nobody}" + ("" if group.is_even else f" {item.count:,}") for item in group.seen]
     head = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     count = ""
-    if group.is_even and not (seen.share is not None and seen.share >= 1 and not seen.examples):
+    is_of_all = seen.share is None or seen.share >= 1
+    if group.is_even and (seen.examples or not is_of_all):
         share = "" if seen.share is None or seen.share >= 1 else f", {_percent(seen.share)}"
         count = f": {seen.count:,} row{'s' if seen.count != 1 else ''}{' each' if len(names) > 1 else ''}{share}"
     where = " of the test table" if seen.table == "test" and seen.column else ""

@@ -29,7 +29,9 @@ class Example:
         ('a.csv:3', 'a.csv, line 5')
         """
         name = self.file.rsplit("/", 1)[-1]
-        return f"{name}, line {self.line}" if self.row is None else f"{name}:{self.row}"
+        if self.row is not None:
+            return f"{name}:{self.row}"
+        return name if self.line is None else f"{name}, line {self.line}"
 
 
 @dataclass(frozen=True, kw_only=True)

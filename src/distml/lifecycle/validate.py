@@ -11,7 +11,7 @@ from distml.config import RunConfig
 from distml.data.engine import Engine
 from distml.errors import DataError
 from distml.inspection.inspect import Inspection, inspect
-from distml.inspection.observation import Example, Observation
+from distml.inspection.observation import Observation
 from distml.inspection.page import render
 from distml.inspection.profile import profile
 from distml.inspection.scan import tolerant
@@ -94,10 +94,10 @@ def fit_cleaner(config: RunConfig) -> RowCleaner:
 
 def refusal(error: DataError) -> Observation:
     """What a run would end with."""
-    examples = (Example(file=error.where, row=None, value=error.received or ""),) if error.where else ()
+    told = "; in ".join(part for part in (error.received, error.where) if part)
     return Observation(
-        kind="refused", rule=error.rule, column=None, level="fail", count=1, action="fail", told=error.received or "",
-        remedy=error.remedy, table=None, examples=examples,
+        kind="refused", rule=error.rule, column=None, level="fail", count=1, action="fail",
+        told=f"a run ends here: {error.rule}" + (f"; received {told}" if told else ""), remedy=error.remedy, table=None,
     )  # fmt: skip
 
 
