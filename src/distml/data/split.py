@@ -20,7 +20,7 @@ from distml.hashing import mix
 __all__ = ["SPLITS", "Dealing", "Split", "SplitPlan", "foresee", "plan_split"]
 
 UNDECIDED = -1
-_BAND = 6.0  # standard errors about a foreseen cut: less than one row in a thousand million lies wrongly outside
+_SURE = 18.0  # a foreseen cut lies outside its band once in e^18 tables; of many rows a band is six standard errors
 _CODES = {split: code for code, split in enumerate(SPLITS)}
 _PREDEFINED = {"": (1, 2)}  # cuts of keys 0, 1 and 2
 
@@ -139,9 +139,11 @@ def foresee(
 def _bands(count: int, test: float, validation: float) -> list[tuple[float, float]]:
     """The keys between which the test and the validation cut of at least `count` rows lie."""
     bands = []
+    count = max(count, 1)
     for share in (test, test + validation):
-        # A quantile's standard error, and the rounding of the number of rows.
-        width = _BAND * np.sqrt(share * (1 - share) / max(count, 1)) + 2 / max(count, 1) if share else 0.0
+        # Bernstein's inequality, solved for the deviation, and the rounding of the number of rows.
+        tail = _SURE / (3 * count)
+        width = tail + np.sqrt(tail**2 + 2 * _SURE * share * (1 - share) / count) + 2 / count if share else 0.0
         bands.append((max(share - width, 0.0) * 2.0**64, min((share + width) * 2.0**64, 2.0**64 * (1 - 2**-53))))
     return bands
 
