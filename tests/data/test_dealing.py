@@ -158,6 +158,15 @@ def test_strata_of_several_tables_have_one_order():
     assert Strata.concat([]).codes.tolist() == []
 
 
+@pytest.mark.parametrize("num_labels", [0, 1, 3, 70_000])
+def test_members_of_strata_are_found(num_labels):
+    codes = np.random.default_rng(0).integers(0, max(num_labels - 1, 1), 500 if num_labels else 0).astype(np.int32)
+    found = dict(Strata(codes=codes, labels=tuple(map(str, range(num_labels)))).members())
+    assert set(found) == {str(code) for code in codes}
+    for label, positions in found.items():
+        assert positions.tolist() == np.flatnonzero(codes == int(label)).tolist()
+
+
 def test_a_stratum_may_be_coded_already():
     coded = pa.chunked_array([pa.array(["b", "a"]).dictionary_encode(), pa.array(["a", "c"]).dictionary_encode()])
     found = Dealing(kind="stratified", column="c").strata(pa.table({"c": coded}))

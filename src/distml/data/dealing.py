@@ -6,7 +6,7 @@ alone, so a row is dealt alike whatever the partitioning, in this table or a lat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -50,6 +50,18 @@ class Strata:
     def take(self, chosen: np.ndarray) -> Strata:
         """The strata of some rows, by position."""
         return Strata(codes=self.codes[chosen], labels=self.labels)
+
+    def members(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Each stratum that has rows, and their positions, ascending."""
+        if len(self.labels) < 2:
+            positions = [np.arange(len(self.codes))] * len(self.labels)
+        else:  # in one pass, as there may be many; of 16 bits numpy sorts numbers in linear time
+            kind = np.uint16 if len(self.labels) < 2**16 else np.int32
+            order = np.argsort(self.codes.astype(kind), kind="stable")
+            positions = np.split(order, np.cumsum(np.bincount(self.codes, minlength=len(self.labels)))[:-1])
+        for label, found in zip(self.labels, positions, strict=True):
+            if len(found):
+                yield label, found
 
 
 @dataclass(frozen=True, kw_only=True)

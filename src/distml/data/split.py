@@ -55,9 +55,8 @@ class SplitPlan:
         keys, strata = self.dealing.keys(table, rows), self.dealing.strata(table)
         folds = np.full(len(keys), UNDECIDED, np.int8)
         fold_keys = _fold_keys(self.dealing, keys, rows)
-        for code, label in enumerate(strata.labels):
+        for label, members in strata.members():
             cuts = np.array(self.folds.get(label, self.folds[""]), np.uint64)
-            members = strata.codes == code
             # Turned by the stratum, so that small ones don't all leave the same folds empty.
             found = np.searchsorted(cuts, fold_keys[members], side="right") + crc32(label.encode())
             folds[members] = found % self.num_folds
@@ -96,10 +95,8 @@ def plan_split(
         return SplitPlan(dealing=dealing, cuts=_PREDEFINED)
     test_share = 0.0 if has_test_table else config.test
     cuts = {"": _shares(test_share, config.validation)}
-    for code, label in enumerate(strata.labels):
-        members = np.sort(keys if len(strata.labels) == 1 else keys[strata.codes == code])
-        if len(members):
-            cuts[label] = _cuts(members, test_share, config.validation)
+    for label, members in strata.members():
+        cuts[label] = _cuts(np.sort(keys[members]), test_share, config.validation)
     return SplitPlan(dealing=dealing, cuts=cuts)
 
 
@@ -200,13 +197,11 @@ def _fold_keys(dealing: Dealing, keys: np.ndarray, rows: np.ndarray) -> np.ndarr
 def _plan_folds(
     plan: SplitPlan, rows: np.ndarray, keys: np.ndarray, strata: Strata, num_folds: int
 ) -> dict[str, tuple[int, ...]]:
-    fitted = plan.assign(keys, strata) != _CODES["test"]
-    fold_keys = _fold_keys(plan.dealing, keys, rows)
+    fitted = np.flatnonzero(plan.assign(keys, strata) != _CODES["test"])
+    fold_keys = _fold_keys(plan.dealing, keys, rows)[fitted]
     cuts = {"": tuple(int(2.0**64 * i / num_folds) for i in range(1, num_folds))}
-    for code, label in enumerate(strata.labels):
-        members = np.sort(fold_keys[fitted & (strata.codes == code)])
-        if len(members):
-            cuts[label] = _fold_cuts(members, num_folds)
+    for label, members in strata.take(fitted).members():
+        cuts[label] = _fold_cuts(np.sort(fold_keys[members]), num_folds)
     return cuts
 
 
