@@ -178,6 +178,16 @@ def test_types_are_widened_to_texts_at_last(tmp_path):
     }
 
 
+def test_texts_of_another_length_are_no_change_and_every_type_is_told(tmp_path):
+    wide, narrow = pa.array(["u"], pa.large_string()), pa.array(["u"], pa.string())
+    files = {"a.parquet": {"x": wide}, "b.parquet": {"x": [1]}, "c.parquet": {"x": narrow}, "d.parquet": {"x": [0.5]}}
+    _, told = aligned(tmp_path, files)
+    assert told == {(RETYPED, "x"): ("replace", 2, ["b.parquet", "d.parquet"])}
+    source = SourceConfig(uri=str(tmp_path), schema_changes="align")
+    (finding,) = read_layout(list_fragments(source), source).findings
+    assert finding.remedy in ("read as string, not int64, double", "read as large_string, not int64, double")
+
+
 def test_what_has_no_text_is_refused_aligned_too(tmp_path):
     with pytest.raises(DataError, match="write a column's values alike"):
         aligned(tmp_path, {"a.parquet": {"x": [1]}, "b.parquet": {"x": [[1]]}})

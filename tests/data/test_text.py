@@ -81,6 +81,13 @@ def test_encodings_of_one_byte_and_of_several(read, encoding):
 RAGGED = 'a,b\n\n1,2\n"x\ny",\n3\n4,5,6\n7,8\n'
 
 
+def test_wide_text_without_its_mark_is_refused(read, tmp_path):
+    with pytest.raises(DataError, match="byte order mark") as refused:
+        read("a,b\n1,2\n", encoding="utf-16")
+    assert refused.value.where == str(tmp_path / "t.csv")
+    assert refused.value.remedy is not None and "utf-8" in refused.value.remedy
+
+
 @pytest.mark.parametrize("action", ["drop", "quarantine"])
 def test_ragged_lines_are_left_out_and_counted_by_their_lines(read, tmp_path, action):
     rows, log = read(RAGGED, ragged=action)

@@ -63,10 +63,13 @@ def changes(known: dict[str, Any], layout: Any) -> list[Finding]:
             having = next(schema for schema in known.values() if field.name in schema.names)
             instead = [name for name in known[lacking[0]].names if name not in having.names]
             found.append(_finding(ABSENT, field.name, lacking, "null", _remedy(field.name, instead)))
-        other = [p for p, s in known.items() if field.name in s.names and s.field(field.name).type != field.type]
+        types = {path: schema.field(field.name).type for path, schema in known.items() if field.name in schema.names}
+        other = [
+            path for path, kind in types.items() if kind != field.type and not (_is_text(kind) and _is_text(field.type))
+        ]
         if other:
-            was = known[other[0]].field(field.name).type
-            found.append(_finding(RETYPED, field.name, other, "replace", f"read as {field.type}, not {was}"))
+            were = ", ".join(dict.fromkeys(str(types[path]) for path in other))
+            found.append(_finding(RETYPED, field.name, other, "replace", f"read as {field.type}, not {were}"))
     extra = dict.fromkeys(name for schema in known.values() for name in schema.names if name not in layout.names)
     for name in extra:
         having = [path for path, schema in known.items() if name in schema.names]
@@ -75,6 +78,13 @@ def changes(known: dict[str, Any], layout: Any) -> list[Finding]:
     order = layout.names
     mixed = [path for path, schema in known.items() if not _is_ordered(schema.names, order)]
     return [*found, *([_finding(REORDERED, None, mixed, "keep", None)] if mixed else [])]
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a pyarrow type is one of texts: how long they may be together sets no files apart."""
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _is_ordered(names: Sequence[str], order: Sequence[str]) -> bool:

@@ -212,14 +212,15 @@ def open_text(fragment: Fragment, source: SourceConfig, *, raw: bool = False) ->
     else:
         file = filesystem.open_input_file(fragment.path)
         stream = file.get_stream(fragment.start, fragment.end - fragment.start)
-    return stream if raw or is_utf8(source.encoding) else _Transcoded(stream, source.encoding)
+    return stream if raw or is_utf8(source.encoding) else _Transcoded(stream, source.encoding, fragment.path)
 
 
 class _Transcoded:
     """A byte stream in utf-8 of one in another encoding."""
 
-    def __init__(self, stream: Any, encoding: str) -> None:
+    def __init__(self, stream: Any, encoding: str, path: str) -> None:
         self._stream = stream
+        self._encoding, self._path = encoding, path
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self._is_single_byte = is_single_byte(encoding)
         self._is_done = False
@@ -231,8 +232,19 @@ class _Transcoded:
             self._is_done = not chunk
             if chunk.isascii() and self._is_single_byte:
                 return chunk
-            found = self._decoder.decode(chunk, self._is_done).encode("utf-8", "replace")
+            found = self._decoded(chunk).encode("utf-8", "replace")
         return found
+
+    def _decoded(self, chunk: bytes) -> str:
+        try:
+            return self._decoder.decode(chunk, self._is_done)
+        except UnicodeError:  # only of a file without the byte order mark that utf-16 and utf-32 begin with
+            raise DataError(
+                f"a file in {self._encoding} begins with a byte order mark",
+                received=f"a file that begins with {chunk[:20]!r}",
+                where=self._path,
+                remedy="set data.source.encoding, as to utf-8; or to utf-16-le or utf-16-be where it has no such mark",
+            ) from None
 
     def __enter__(self) -> _Transcoded:
         return self
