@@ -81,13 +81,11 @@ def ours(uri: str, target: str, engine: Engine) -> None:
 
 
 def polars(uri: str, target: str) -> None:
-    """The same work, written by hand for tables of numbers and texts."""
+    """The same work, written by hand for tables of numbers, dates and texts."""
     import polars as pl
 
-    read = pl.read_csv if uri.endswith(".csv") else pl.read_parquet
-    options = {"infer_schema_length": 50_000, "ignore_errors": True} if uri.endswith(".csv") else {}
     with tempfile.TemporaryDirectory() as folder:
-        table = read(uri, **options)
+        table = pl.read_parquet(uri) if uri.endswith(".parquet") else read_taxi(uri)
         rows = table.hash_rows(seed=0)
         first = rows.is_first_distinct()
         table, rows = table.filter(first), rows.filter(first)
@@ -100,6 +98,15 @@ def polars(uri: str, target: str) -> None:
                 encode(part, facts["train"], target, dense=recipe == "dense").write_ipc(f"{folder}/{recipe}-{name}")
             if name != "train":
                 part.write_ipc(f"{folder}/{name}", compression="lz4")
+
+
+def read_taxi(uri: str) -> Any:
+    """What one who knows the files writes: types that all have, dates as seconds."""
+    import polars as pl
+
+    table = pl.read_csv(uri, schema_overrides={"congestion_surcharge": pl.Float64})
+    stamps = (pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S") for name in ("pickup_datetime", "dropoff_datetime"))
+    return table.with_columns(stamp.dt.epoch("s").cast(pl.Float64) for stamp in stamps)
 
 
 def polars_bare(uri: str, target: str) -> None:

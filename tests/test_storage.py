@@ -362,3 +362,18 @@ def test_leftovers_are_what_no_listing_shows(storage):
     Path(storage.uri(".probe-4567")).touch()
     assert storage.leftovers() == (".probe-4567", "a/.tmp-0123")
     assert storage.list("a") == ["b", "whole.bin"]
+
+
+def test_files_written_in_passing_are_made_durable(tmp_path, monkeypatch):
+    storage = Storage(tmp_path)
+    synced: list[str] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    storage.write_bytes("a/b/one", b"1", durable=False)
+    storage.write_bytes("a/two", b"2", durable=False)
+    storage.write_bytes("other", b"3", durable=False)
+    assert synced == []
+    storage.make_durable("a")
+    assert sorted(synced) == [str(tmp_path / "a/b/one"), str(tmp_path / "a/two")]
+    assert storage.read_bytes("a/b/one") == b"1"
+    storage.make_durable("absent")

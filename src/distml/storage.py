@@ -102,8 +102,11 @@ class Storage:
         except OSError as error:
             raise StorageError("storage must be readable", received=str(error), where=self.uri(key)) from error
 
-    def write_bytes(self, key: str, content: bytes) -> None:
-        """Writes beside the target and renames, so that a reader sees the old bytes or the new, never half."""
+    def write_bytes(self, key: str, content: bytes, *, durable: bool = True) -> None:
+        """Writes beside the target and renames, so that a reader sees the old bytes or the new, never half.
+
+        What isn't `durable` may be lost when the machine fails, until `make_durable`: sooner for many small files.
+        """
         path = self._path(key)
         try:
             if not self.is_local:  # object stores make a put visible only when it is complete
@@ -117,13 +120,26 @@ class Storage:
                 with temporary.open("xb") as stream:
                     stream.write(content)
                     stream.flush()
-                    os.fsync(stream.fileno())
+                    if durable:
+                        os.fsync(stream.fileno())
                 os.replace(temporary, path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+
+    def make_durable(self, key: str) -> None:
+        """Brings the files of a folder to the disk that were written in passing."""
+        if not self.is_local:  # an object store has what it has confirmed
+            return
+        for folder, _, names in os.walk(self._path(key)):
+            for name in names:
+                descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
     def make_folder(self, key: str = "") -> None:
         """A folder and those above it; nothing happens when it is there."""

@@ -1,4 +1,7 @@
-"""Pass 2: the tables on the shelf are dealt to splits by the plan and turned into features, written as shards."""
+"""Pass 2: the tables on the shelf are dealt to splits by the plan and turned into features, written as shards.
+
+Shards are made durable all at once, by who runs the pass, before the stage's result says that they are there.
+"""
 
 from __future__ import annotations
 
@@ -98,12 +101,12 @@ class Encode:
             for recipe, encode in self.encoders.items():
                 batch = replace(encode(chosen, rows, is_training=split == "train"), fold=fold)
                 key = f"{self.prefix}/features/{recipe}/{split}/{task.name}.safetensors"
-                self.storage.write_bytes(key, batch.to_bytes())
+                self.storage.write_bytes(key, batch.to_bytes(), durable=False)
             if split == "train":
                 bins = self._bins(chosen)
             else:  # what evaluation, baselines and golden rows are made from
                 key = f"{self.prefix}/splits/{split}/{task.name}.arrow"
-                self.storage.write_bytes(key, to_ipc(with_rows(chosen, rows)))
+                self.storage.write_bytes(key, to_ipc(with_rows(chosen, rows)), durable=False)
         return bins
 
     def _bins(self, table: Any) -> Bins:

@@ -143,6 +143,7 @@ def _prepare(
         num_rows={split: summaries[split].count for split in SPLITS},
         test_key=_test_key(ingested),
     )  # fmt: skip
+    storage.make_durable(prefix)
     # Written last: a stage without its result was never finished, and is done again.
     storage.write_json(f"{prefix}/result.json", prepared.to_dict())
     return prepared
