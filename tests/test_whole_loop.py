@@ -104,7 +104,7 @@ def test_a_thousand_rows_are_predicted_alike_on_every_path(result: dict[str, Any
     """Batch scoring in this process and over Ray Data, the predictor, and HTTP: equal to 1e-6."""
     import distml as package
     from distml.config import SourceConfig
-    from distml.data.source import read_head
+    from distml.reading.source import read_head
 
     table = read_head(SourceConfig(uri="sklearn:digits"), 1000)
     pyarrow.csv.write_csv(table, home / "rows.csv")

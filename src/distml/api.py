@@ -67,7 +67,7 @@ def _with_tables(config: RunConfig, data: Any, test: Any) -> RunConfig:
             raise UsageError("a test table is handed in with the table itself", received="test without data",
                              remedy="give both, or name the test table in data.test")  # fmt: skip
         return config
-    from distml.data.handed import with_tables
+    from distml.reading.handed import with_tables
 
     return with_tables(config, data, test)
 

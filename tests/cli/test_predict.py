@@ -15,7 +15,7 @@ import pytest
 
 from commands import TINY, command, distml, document, environment, processes_of
 from distml.config import SourceConfig
-from distml.data.source import read_head
+from distml.reading.source import read_head
 
 
 @pytest.fixture(scope="module")

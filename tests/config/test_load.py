@@ -207,6 +207,12 @@ def test_a_broken_override_is_refused(override):
     assert (error.received, error.where) == (override, "-s")
 
 
+def test_a_sign_that_yaml_keeps_for_itself_is_told_how_to_write():
+    error = refused(MINIMAL, overrides=["data.source.delimiter=,"])
+    assert error.remedy == "write a text of signs in quotes, as -s 'data.source.delimiter=\",\"'"
+    assert parse_config(MINIMAL, ['data.source.delimiter=","']).data.source.delimiter == ","
+
+
 def test_an_unknown_key_in_an_override_is_refused():
     assert refused(MINIMAL, overrides=["serch.x=1"]).remedy == "did you mean 'search'?"
 

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from distml.config import RunConfig
-from distml.data import LocalEngine, lines, ranges
+from distml.data import LocalEngine
 from distml.errors import DataError
 from distml.lifecycle.prepare import prepare
 from distml.lifecycle.prepared import Prepared
+from distml.reading import lines, ranges
 from distml.storage import Storage
 from tables import raw_table
 

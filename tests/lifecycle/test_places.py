@@ -250,7 +250,7 @@ def test_idx_and_a_folder_and_a_frame_of_the_same_images_are_prepared_alike(tmp_
     assert sorted(column.name for column in from_folder.schema.kept) == ["image", "label"]
     assert sum(from_folder.num_rows.values()) == sum(from_idx.num_rows.values()) == 60
 
-    from distml.data.handed import with_tables
+    from distml.reading.handed import with_tables
 
     frame = pd.DataFrame({"image": list(pixels), "label": labels})
     config = config_of(tmp_path / "store", {"uri": "x"}, "label", **kinds)

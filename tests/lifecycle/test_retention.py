@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from distml.config import RunConfig
-from distml.data.handed import keep
 from distml.errors import NotFoundError, StorageError
 from distml.lifecycle.claims import Retention
 from distml.lifecycle.evaluate import evaluated_key
@@ -16,6 +15,7 @@ from distml.lifecycle.run import Resources
 from distml.lifecycle.run import run as run_lifecycle
 from distml.lifecycle.runs import RunRecord, list_runs
 from distml.predictor import Predictor
+from distml.reading.handed import keep
 from distml.registry import StoreRegistry, resolve
 from distml.storage import Storage
 

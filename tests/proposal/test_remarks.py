@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from distml.data.sample import Sample
 from distml.inspection.remark import Remark, counted, shown
 from distml.inspection.targets import Target, look_at_target
 from distml.inspection.tokens import Tokens
 from distml.proposal.remarks import are_cases, num_copies, remarks_on
+from distml.reading.sample import Sample
 from tables import cleaner_of
 
 N = 1000

@@ -254,6 +254,15 @@ def test_decile_edges(quantiles, edges):
     assert (found if found is None else found.tolist()) == edges
 
 
+@pytest.mark.filterwarnings("error")
+def test_squares_beyond_float64_are_infinite_and_stay_so():
+    huge, plain = of_column("numeric", [1e300, -1e300, 3.0]), of_column("numeric", [1.0, 2.0])
+    together = of_column("numeric", [1e300, -1e300, 3.0, 1.0, 2.0])
+    assert huge.variance == huge.merge(plain).variance == together.variance == np.inf
+    assert together.without(plain).variance == np.inf
+    assert (together.min, together.max) == (-1e300, 1e300)
+
+
 @given(ROWS)
 def test_round_trips_through_json_but_for_sketch_and_sample(rows):
     summary = summary_of(table_of(rows))

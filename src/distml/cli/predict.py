@@ -50,8 +50,8 @@ def predict(
     -s data.source.key=value where this table is written in another way than the one that the model was trained on.
     """
     begin(json)
-    from distml.data.sql import held
     from distml.lifecycle.predict import plan_scoring, source_of
+    from distml.reading.sql import held
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 

@@ -16,8 +16,6 @@ from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
 from distml.config.source import SourceConfig
 from distml.config.split import SplitConfig
 from distml.data.dealing import SPLITS, Dealing, Split
-from distml.data.files import Fragment
-from distml.data.log import ReadLog
 from distml.data.parts import (
     PLACE,
     ROW,
@@ -31,10 +29,12 @@ from distml.data.parts import (
     taken,
     to_ipc,
 )
-from distml.data.source import read_fragment
 from distml.data.split import UNDECIDED, SplitPlan, foresee
 from distml.errors import DistmlError
 from distml.hashing import combine, hash_column
+from distml.reading.files import Fragment
+from distml.reading.log import ReadLog
+from distml.reading.source import read_fragment
 from distml.storage import Storage
 from distml.summary import TableSummary
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from distml.clean import Finding
 from distml.data.dealing import Split, Strata
-from distml.data.files import Fragment
-from distml.data.log import ReadLog
 from distml.errors import DistmlError
+from distml.reading.files import Fragment
+from distml.reading.log import ReadLog
 from distml.summary import TableSummary
 
 ROW, PLACE = "__row__", "__place__"

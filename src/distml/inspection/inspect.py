@@ -10,7 +10,6 @@ from typing import Any
 from distml.clean import MAX_EXAMPLES, Finding, RowCleaner
 from distml.config.run import RunConfig
 from distml.data.engine import Engine
-from distml.data.undecodable import NULL_BYTE, encoding_rule
 from distml.errors import DistmlError
 from distml.inspection.columns import Columns, look_at_columns
 from distml.inspection.leaks import Leaks, find_leaks
@@ -24,6 +23,7 @@ from distml.inspection.tables import suspect_files, suspect_test
 from distml.inspection.targets import Target
 from distml.inspection.texts import suspect_texts
 from distml.inspection.view import View
+from distml.reading.undecodable import NULL_BYTE, encoding_rule
 
 RULES = {
     "missing_token": "tokens", "sentinel": "tokens", "type": "types", "encoding": "types",

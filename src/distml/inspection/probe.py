@@ -11,10 +11,10 @@ import numpy as np
 from distml.clean import MAX_EXAMPLES, RowCleaner
 from distml.clean.convert import as_mask, whole
 from distml.config.source import SourceConfig
-from distml.data.files import Fragment
-from distml.data.source import read_fragment
 from distml.errors import DistmlError
 from distml.inspection.remark import shown
+from distml.reading.files import Fragment
+from distml.reading.source import read_fragment
 from distml.summary import as_numbers
 
 Test = Literal["in", "not_in", "below", "above", "missing", "present", "matches", "not_matches", "not_after", "before"]

@@ -16,14 +16,14 @@ import numpy as np
 from distml.clean import Finding, RowCleaner, merge_findings
 from distml.clean.convert import whole
 from distml.config.source import SourceConfig
-from distml.data.files import Fragment
-from distml.data.log import ReadLog
-from distml.data.source import read_fragment
 from distml.errors import DistmlError
 from distml.hashing import hash_column, mix, row_hashes
 from distml.images import without_pixels
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.stretch import Run, Stretch
+from distml.reading.files import Fragment
+from distml.reading.log import ReadLog
+from distml.reading.source import read_fragment
 from distml.summary import as_numbers
 
 MAX_CELLS = 4_000_000  # of a sample; below it a table is looked at whole

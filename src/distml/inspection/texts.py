@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from distml.data.header import MISSING_TOKENS, NUMBER
 from distml.inspection import signs
 from distml.inspection.counts import TextCounts
 from distml.inspection.observation import Level
@@ -18,6 +17,7 @@ from distml.inspection.suspect import Suspect
 from distml.inspection.targets import same_spelling
 from distml.inspection.tokens import MISSING_WORDS, numbers_mask, tokens_in
 from distml.inspection.view import View
+from distml.reading.header import MISSING_TOKENS, NUMBER
 from distml.schema import Column
 
 _MISREAD = "\ufffd|[ÂÃ][\u0080-\u00bf]|â€"

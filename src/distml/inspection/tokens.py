@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.data.header import MISSING_TOKENS, NUMBER
+from distml.reading.header import MISSING_TOKENS, NUMBER
 
 MISSING_WORDS = frozenset(
     ("unknown", "unk", "none", "unspecified", "undefined", "not available", "not applicable", "no data")

@@ -14,12 +14,12 @@ from distml.clean import RowCleaner
 from distml.clean.convert import whole
 from distml.config.source import SourceConfig
 from distml.data.engine import Engine
-from distml.data.files import Fragment
-from distml.data.source import list_fragments
 from distml.images import without_pixels
 from distml.inspection.observation import Example, TableName
 from distml.inspection.probe import Count, Probe, Tally, tally
 from distml.inspection.scan import ColumnScan, Rows, Scan, Scanned, smallest
+from distml.reading.files import Fragment
+from distml.reading.source import list_fragments
 from distml.schema import Column
 from distml.summary import as_numbers
 

@@ -17,12 +17,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from distml.config import RunConfig
-from distml.data.handed import FOLDER as TABLES
 from distml.errors import NotFoundError
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.live import services
 from distml.lifecycle.liveness import is_here, owner_is_alive, run_state
 from distml.lifecycle.runs import list_runs
+from distml.reading.handed import FOLDER as TABLES
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
 

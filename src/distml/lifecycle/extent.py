@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from distml.config import RunConfig, SourceConfig
-from distml.data.files import Fragment, open_filesystem
-from distml.data.source import list_fragments, read_head
-from distml.data.sql import count_rows
+from distml.reading.files import Fragment, open_filesystem
+from distml.reading.source import list_fragments, read_head
+from distml.reading.sql import count_rows
 from distml.schema import Schema
 
 PIECE_BYTES = 1 << 20

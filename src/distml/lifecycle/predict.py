@@ -12,10 +12,6 @@ from distml.clean.convert import cast
 from distml.config import SourceConfig, parse_config
 from distml.config.source import written_like
 from distml.data.engine import Engine
-from distml.data.files import Fragment
-from distml.data.source import list_fragments, read_layout
-from distml.data.sql import held
-from distml.data.text import read_names
 from distml.derive import reload_functions
 from distml.errors import ConfigError, DataError, did_you_mean
 from distml.images import is_encoded, is_tensor
@@ -25,6 +21,10 @@ from distml.lifecycle.scoring.destination import Destination
 from distml.lifecycle.scoring.parts import check_types
 from distml.lifecycle.scoring.worker import FILE, REASON, ROW, prediction_fields
 from distml.package import MANIFEST
+from distml.reading.files import Fragment
+from distml.reading.source import list_fragments, read_layout
+from distml.reading.sql import held
+from distml.reading.text import read_names
 from distml.registry import Version
 from distml.schema import Schema
 from distml.storage import Storage, dump_json

@@ -22,9 +22,7 @@ from distml.data.encode import Bins, Dealer, Encode
 from distml.data.engine import Engine
 from distml.data.ingest import Ingest, Summarise
 from distml.data.parts import TableName
-from distml.data.source import fingerprint, list_fragments, read_head, read_layout
 from distml.data.split import SplitPlan
-from distml.data.sql import held
 from distml.derive import check_rowwise, source_hashes, with_derived
 from distml.errors import DataError, DistmlError
 from distml.features import FeaturePipeline, Recipe, empty_target_counts, fit_features
@@ -34,6 +32,8 @@ from distml.lifecycle.ingested import Ingested
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.rules import enforce, schema_content, with_schema
 from distml.models import FAMILIES
+from distml.reading.source import fingerprint, list_fragments, read_head, read_layout
+from distml.reading.sql import held
 from distml.schema import Schema, infer_schema
 from distml.storage import Storage, content_hash
 from distml.summary import ByTarget, ColumnSummary, TableSummary, decile_edges, sample_size_for

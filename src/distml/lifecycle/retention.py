@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from distml.data.handed import FOLDER as TABLES
-from distml.data.handed import RESULT as TABLE
 from distml.errors import StorageError, UsageError
 from distml.lifecycle.claims import STAGE_FOLDERS, Claims, Retention, claims_of
+from distml.reading.handed import FOLDER as TABLES
+from distml.reading.handed import RESULT as TABLE
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from distml.config import PointConfig, RunConfig, SourceConfig, with_absolute_paths
 from distml.config.source import written_like
-from distml.data.sql import held
 from distml.errors import ConfigError
 from distml.lifecycle.deploy import config_of
 from distml.lifecycle.prepare import prepare_key
+from distml.reading.sql import held
 from distml.registry import Version
 from distml.storage import Storage
 

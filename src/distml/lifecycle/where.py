@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from distml.config import RunConfig
 from distml.data import Engine, LocalEngine
-from distml.data.source import list_fragments
+from distml.reading.source import list_fragments
 from distml.sizes import size
 
 LARGE_BYTES = 256 << 20

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from distml.config import ModelConfig, SearchConfig, parse_config
-from distml.data.header import IS_NUMBER
 from distml.errors import ConfigError
 from distml.inspection import Remark
 from distml.inspection.remark import counted, shown
 from distml.metrics import metric_for
 from distml.proposal.propose import Proposal
+from distml.reading.header import IS_NUMBER
 
 WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")

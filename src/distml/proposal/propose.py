@@ -16,7 +16,6 @@ from distml.clean import RowCleaner
 from distml.clean.convert import whole
 from distml.config import CleanConfig, DataConfig, RolesConfig
 from distml.config.base import Kind
-from distml.data.source import read_head
 from distml.errors import DataError
 from distml.hashing import row_hashes
 from distml.inspection import Remark, signs
@@ -26,6 +25,7 @@ from distml.inspection.targets import Target, look_at_target, resolve_column
 from distml.inspection.tokens import Tokens, trimmed
 from distml.proposal.remarks import are_cases, remarks_on
 from distml.proposal.tables import Table, altered, data_of, tidied, tokens_of
+from distml.reading.source import read_head
 from distml.schema import Schema, infer_schema
 from distml.summary import as_numbers
 

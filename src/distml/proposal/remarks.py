@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from distml.clean.convert import whole
-from distml.data.sample import Sample
 from distml.hashing import row_hashes
 from distml.inspection import signs
 from distml.inspection.counts import NumberCounts, TextCounts
@@ -19,6 +18,7 @@ from distml.inspection.scores import score_columns
 from distml.inspection.targets import Target, same_spelling
 from distml.inspection.texts import suspects_of as suspects_in_texts
 from distml.inspection.tokens import Tokens
+from distml.reading.sample import Sample
 from distml.schema import Column, Schema
 from distml.summary import as_numbers
 

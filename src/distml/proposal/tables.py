@@ -10,10 +10,10 @@ from typing import Any
 from distml.clean import RowCleaner
 from distml.clean.convert import is_text
 from distml.config import CleanConfig, DataConfig, SourceConfig
-from distml.data.sample import Sample, sample_table
-from distml.data.survey import Survey, survey
 from distml.errors import DataError
 from distml.inspection.tokens import Tokens, find_tokens
+from distml.reading.sample import Sample, sample_table
+from distml.reading.survey import Survey, survey
 from distml.schema import Schema
 
 

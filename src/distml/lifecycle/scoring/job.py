@@ -10,12 +10,12 @@ from typing import Any
 from distml.clean import Finding, merge_findings
 from distml.config import SourceConfig
 from distml.data.engine import Engine
-from distml.data.files import Fragment
 from distml.data.parts import placed
 from distml.errors import DistmlError
 from distml.lifecycle.scoring.destination import QUARANTINE, Destination
 from distml.lifecycle.scoring.parts import join_parts
 from distml.lifecycle.scoring.worker import Part, Scorer, quarantine_schema
+from distml.reading.files import Fragment
 from distml.registry import Version
 from distml.storage import Storage
 

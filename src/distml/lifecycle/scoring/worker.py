@@ -13,15 +13,15 @@ import numpy as np
 
 from distml.clean import Cleaned, Finding, as_text, merge_findings
 from distml.config import SourceConfig
-from distml.data.files import Fragment
-from distml.data.layout import in_layout
-from distml.data.log import ReadLog
 from distml.data.parts import placed
-from distml.data.source import read_fragment
 from distml.errors import DistmlError, StorageError
 from distml.lifecycle.scoring.parts import Format, as_texts, open_part
 from distml.postprocess import Prediction
 from distml.predictor import Predictor
+from distml.reading.files import Fragment
+from distml.reading.layout import in_layout
+from distml.reading.log import ReadLog
+from distml.reading.source import read_fragment
 from distml.storage import Storage
 
 FILE, ROW, REASON = "distml_file", "distml_row", "distml_reason"  # what quarantined rows have beside their own columns

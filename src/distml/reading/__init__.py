@@ -1,0 +1,9 @@
+"""What can be read, and how: files of many formats, databases, images, tables handed in from Python.
+
+source     a table as fragments, each read on its own into raw pyarrow tables
+files      where files lie; partitions, patterns: what folders' and files' names say
+lines      records of a text, found before they are parsed: breaks, ranges, marks, undecodable; text, decimals, jsons
+layout     the columns that the files of a table share; changes: what differs in one
+sniff      how a text is written, from its first bytes; header, survey, pieces, sample: a bounded look at a table
+log        what reading passed over or mended
+"""
