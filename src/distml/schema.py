@@ -146,7 +146,7 @@ def _check_names(names: Sequence[str], config: DataConfig) -> None:
             "a table's column names differ",
             received=f"{', '.join(repeated)} more than once",
             where=config.source.uri,
-            remedy="rename them, or set header: false and name the columns in data.source.columns",
+            remedy="rename them, or name all columns in data.source.columns, which a header then gives way to",
         )
     roles = config.roles
     wanted: dict[str, Iterable[str | None]] = {

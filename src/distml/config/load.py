@@ -169,7 +169,8 @@ def _override(values: dict[str, Any], override: str) -> None:
     try:
         value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ConfigError("an override's value is YAML", received=override, where="-s") from error
+        remedy = f"""write a text of signs in quotes, as -s '{".".join(keys)}="{text}"'"""
+        raise ConfigError("an override's value is YAML", received=override, where="-s", remedy=remedy) from error
     section = values
     for key in keys[:-1]:
         section = section.setdefault(key, {})

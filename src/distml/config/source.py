@@ -42,7 +42,9 @@ class SourceConfig(Section):
     )
     missing: Names = Field(("",), description="texts that mean a missing value, compared after stripping")
     header: bool = Field(True, description="whether the first line of a text file names the columns")
-    columns: Names | None = Field(None, description="column names of a text file without a header")
+    columns: Names | None = Field(
+        None, description="column names of a text file, in the place of its header's where it has one"
+    )
     delimiter: str | None = Field(
         None, description="one character, or `whitespace` for runs of spaces and tabs; null: comma, or tab for .tsv"
     )

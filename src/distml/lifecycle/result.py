@@ -15,7 +15,7 @@ from distml.registry import Version
 from distml.storage import Storage
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class RunResult:
     """What a run came to; stages that were not run are None."""
 
@@ -32,6 +32,13 @@ class RunResult:
     tracking_run: str | None = None
     report: str | None = None
     endpoint: str | None = None
+
+    def __repr__(self) -> str:
+        """What one wants to see of a run in a notebook; all of it is in the fields."""
+        version = self.version.label if self.version else None
+        metrics = self.evaluated.metrics if self.evaluated else None
+        promoted = self.verdict.promoted if self.verdict else None
+        return f"RunResult(run={self.run!r}, version={version!r}, {promoted=}, {metrics=}, report={self.report!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """The document that `distml run --json` prints."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from distml.clean import Finding
 from distml.config import RunConfig, Task, with_absolute_paths
 from distml.data import Engine, LocalEngine
 from distml.lifecycle.augmentation import check_augmentation
@@ -97,11 +98,23 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
             counts = ", ".join(f"{count:,} {split}" for split, count in prepared.num_rows.items())
             was = record.value["stages"].get("prepare", prepared.key)
             changed = "" if was == prepared.key else "; not what the run began with, so its stages are done anew"
-            note(prepared.key, f"{counts} rows{changed}")
+            note(prepared.key, f"{counts} rows{_left_out(prepared.findings)}{changed}")
         with _tracked(config, resources, storage, record, result) as tracker:
             _stages(config, resources, tracker, storage, record, result, until)
         record.write(state="finished", result=result.to_dict())
         return result
+
+
+def _left_out(findings: Sequence[Finding]) -> str:
+    """What preparation passed over, in a log's words: each rule that cost rows, with how many broke it.
+
+    >>> _left_out([Finding(rule="an age is at most 120", column="age", count=3, action="quarantine")])
+    '; left out: 3 (age: an age is at most 120)'
+    """
+    costly = [finding for finding in findings if finding.action in ("drop", "quarantine")]
+    told = [f"{f.count:,} ({f.column}: {f.rule})" if f.column else f"{f.count:,} ({f.rule})" for f in costly[:3]]
+    more = [f"{len(costly) - 3} more findings in the report"] if len(costly) > 3 else []
+    return f"; left out: {', '.join(told + more)}" if costly else ""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,10 +93,11 @@ class ColumnSummary:
     def _update_numbers(self, values: np.ndarray) -> None:
         if not len(values):
             return
-        mean = float(values.mean())
-        deviations = values - mean
-        # Not by a dot product: its rounding depends on how many cores take part.
-        m2 = float(np.square(deviations, out=deviations).sum())
+        with np.errstate(over="ignore"):  # squares beyond float64 are infinite, as is then the variance
+            mean = float(values.mean())
+            deviations = values - mean
+            # Not by a dot product: its rounding depends on how many cores take part.
+            m2 = float(np.square(deviations, out=deviations).sum())
         self.mean, self.m2 = _pooled(self.present - len(values), self.mean, self.m2, len(values), mean, m2)
         self.min = _extreme(min, self.min, float(values.min()))
         self.max = _extreme(max, self.max, float(values.max()))
@@ -211,7 +213,9 @@ def _parted(n_a: int, mean: float, m2: float, n_b: int, mean_b: float, m2_b: flo
     if not n_a or not n_b:
         return (mean, m2) if n_a else (0.0, 0.0)
     mean_a = mean + (mean - mean_b) * n_b / n_a
-    return mean_a, max(m2 - m2_b - (mean_b - mean_a) ** 2 * n_a * n_b / (n_a + n_b), 0.0)
+    delta = mean_b - mean_a
+    m2_a = max(m2 - m2_b - delta * delta * n_a * n_b / (n_a + n_b), 0.0)
+    return mean_a, m2 if math.isinf(m2) else m2_a  # what is beyond float64 can't be taken apart again
 
 
 def _extreme(choose: Any, a: float | None, b: float | None) -> float | None:
