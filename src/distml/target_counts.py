@@ -22,7 +22,7 @@ def folds_of(rows: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
     """The fold of each row by its hash, uint64 [n], and the seed: int64 [n] in [0, num_folds).
 
     >>> folds_of(np.arange(6, dtype=np.uint64), 3, seed=0).tolist()
-    [1, 1, 0, 1, 1, 2]
+    [0, 1, 1, 2, 2, 2]
     """
     salt = mix(np.array([seed], np.uint64))
     return (mix(rows ^ salt) % np.uint64(num_folds)).astype(np.int64)

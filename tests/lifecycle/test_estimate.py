@@ -9,15 +9,13 @@ import pytest
 from distml.lifecycle.estimate import Timing, scaled_s, timings
 from distml.storage import Storage
 
-NOW = datetime.now(UTC)
-
 
 def record(run, minutes_ago, seconds, **changes):
     """A finished run's record; its stages' keys are those of the one table and search there are."""
     return {
         "run": run,
         "state": "finished",
-        "started_at": (NOW - timedelta(minutes=minutes_ago)).isoformat(),
+        "started_at": (datetime.now(UTC) - timedelta(minutes=minutes_ago)).isoformat(),
         "stages": {"prepare": "p", "tune": "s", "train": "t", "evaluate": "t"},
         "seconds": dict.fromkeys(("prepare", "tune", "train", "evaluate"), seconds),
         "config": {"search": {"num_samples": 20}},

@@ -115,9 +115,10 @@ def _read_yaml(folder: Path, path: str | None) -> Mapping[str, Any]:
 
 
 def _status_counts() -> dict[str, int]:
-    from ray.experimental.internal_kv import _internal_kv_get
+    from ray._private.worker import global_worker
 
-    text = _internal_kv_get(_STATUS)
+    # Not by ray.experimental.internal_kv, whose client doesn't outlive another session of this process.
+    text = global_worker.gcs_client.internal_kv_get(_STATUS, None)
     return counts_of(json.loads(text) if text else {})
 
 
