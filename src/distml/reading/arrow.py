@@ -28,11 +28,10 @@ def list_runs(whole: Fragment, filesystem: Any) -> list[Fragment]:
         import pyarrow as pa
 
         with filesystem.open_input_file(whole.path) as stream:
-            num_batches = pa.ipc.open_file(stream).num_record_batches
             reader = pa.ipc.open_file(stream)
-            counts = [reader.get_batch(i).num_rows for i in range(num_batches)]
-    num_runs = max(1, min(num_batches, whole.size // _RUN_BYTES))
-    bounds = [num_batches * k // num_runs for k in range(num_runs + 1)]
+            counts = [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
+    num_runs = max(1, min(len(counts), whole.size // _RUN_BYTES))
+    bounds = [len(counts) * k // num_runs for k in range(num_runs + 1)]
     return [
         replace(
             whole, row_groups=tuple(range(a, b)), first_row=sum(counts[:a]), num_rows=sum(counts[a:b]),

@@ -99,10 +99,10 @@ def _breaks(data: bytes, array: np.ndarray, signs: Signs, *, is_last: bool) -> n
         alone = (following != LF) & ((returns + 1 < len(array)) | is_last)
         if alone.any():
             breaks = np.sort(np.concatenate([breaks, returns[alone]]))
-    return breaks if signs.escape is None else breaks[~_escaped(array, breaks, signs.escape)]
+    return breaks if signs.escape is None else breaks[~escaped(array, breaks, signs.escape)]
 
 
-def _escaped(array: np.ndarray, places: np.ndarray, escape: bytes) -> np.ndarray:
+def escaped(array: np.ndarray, places: np.ndarray, escape: bytes) -> np.ndarray:
     """Whether each place follows an odd number of escapes."""
     others = np.flatnonzero(array != escape[0])
     before = np.searchsorted(others, places) - 1
@@ -124,7 +124,7 @@ def _toggles(data: bytes, array: np.ndarray, breaks: np.ndarray, comments: np.nd
         return np.empty(0, np.int64)
     quotes = np.flatnonzero(array == signs.quote[0])
     if signs.escape is not None:
-        quotes = quotes[~_escaped(array, quotes, signs.escape)]
+        quotes = quotes[~escaped(array, quotes, signs.escape)]
     ends_of_comments = np.append(breaks, len(data))[np.searchsorted(breaks, comments)]
     outer = quotes
     if len(comments):
@@ -140,7 +140,7 @@ def _begin_values(array: np.ndarray, quotes: np.ndarray, signs: Signs) -> np.nda
     before = np.maximum(quotes - 1, 0)
     begins = np.isin(np.arange(256), [*signs.delimiter, LF, CR])[array[before]]
     if signs.escape is not None:
-        begins &= ~_escaped(array, before, signs.escape)
+        begins &= ~escaped(array, before, signs.escape)
     return begins | (quotes == 0)
 
 

@@ -12,6 +12,8 @@ from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.secrets import with_secrets
 
+COMPRESSED = (".gz", ".zst", ".bz2")  # endings of names
+
 
 @dataclass(frozen=True)
 class PartitionValue:
@@ -157,6 +159,15 @@ def _files_of(filesystem: Any, info: Any) -> dict[str, int]:
 
 def _is_hidden(path: str) -> bool:
     return any(name.startswith((".", "_")) for name in path.split("/"))
+
+
+def is_compressed(path: str) -> bool:
+    """Whether a file is compressed as a whole, by its name.
+
+    >>> is_compressed("a/b.csv.GZ"), is_compressed("a/b.csv")
+    (True, False)
+    """
+    return path.lower().endswith(COMPRESSED)
 
 
 def open_filesystem(source: SourceConfig) -> Any:

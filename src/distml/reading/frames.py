@@ -122,7 +122,7 @@ def _plain(name: str, column: Any) -> Any:
     """A column whose type any process knows: Ray's tensors become Arrow's."""
     import pyarrow as pa
 
-    kind = column.type
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not isinstance(kind, pa.BaseExtensionType) or isinstance(kind, pa.FixedShapeTensorType):
         return column
     if kind.extension_name in _RAY_TENSORS:
@@ -131,7 +131,7 @@ def _plain(name: str, column: Any) -> Any:
         "a column holds numbers, texts, truth values, dates, bytes or tensors of one shape",
         received=str(kind),
         where=f"column {name}",
-        remedy="convert it before, or leave it out",
+        remedy=f"convert it before, as by frame[{name!r}].astype(str), or leave it out",
     )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from distml.config.source import SourceConfig
 from distml.errors import DataError
-from distml.reading.files import Fragment, base_of, find_files, open_filesystem
+from distml.reading.files import Fragment, base_of, find_files, is_compressed, open_filesystem
 from distml.reading.log import ReadLog
 
 _NAME = re.compile(r"(.*[-.]idx[1-4][-.]ubyte|.*\.idx[1-4]?)(\.gz|\.zst|\.bz2)?", re.IGNORECASE)
@@ -71,7 +71,7 @@ def list_runs(whole: Fragment, filesystem: Any, source: SourceConfig) -> list[Fr
         )
     pair = _Pair(labels=_labels_of(filesystem, whole.path, header, source), shape=header.shape[1:])
     num_rows = header.shape[0]
-    num_runs = 1 if _is_compressed(whole.path) else max(1, math.prod(header.shape) // _FRAGMENT_BYTES)
+    num_runs = 1 if is_compressed(whole.path) else max(1, math.prod(header.shape) // _FRAGMENT_BYTES)
     edges = [num_rows * i // num_runs for i in range(num_runs + 1)]
     return [
         replace(whole, size=whole.size // num_runs, first_row=first, num_rows=end - first, detail=pair)
@@ -171,21 +171,17 @@ def _opened(filesystem: Any, path: str) -> Iterator[Any]:
     try:
         with (
             filesystem.open_input_stream(path, compression="detect")
-            if _is_compressed(path)
+            if is_compressed(path)
             else filesystem.open_input_file(path)
         ) as stream:
             yield stream
     except (OSError, pa.ArrowException) as error:
         raise DataError(
-            "a compressed file is whole" if _is_compressed(path) else "a file can be read",
+            "a compressed file is whole" if is_compressed(path) else "a file can be read",
             received=str(error).splitlines()[0],
             where=path,
             remedy="bring the file again",
         ) from None
-
-
-def _is_compressed(path: str) -> bool:
-    return path.lower().endswith((".gz", ".zst", ".bz2"))
 
 
 def _skip(stream: Any, num_bytes: int) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import numpy as np
 
 from distml.errors import DataError
+from distml.reading.breaks import escaped
 
 _STRUCTURE = np.isin(np.arange(256), list(b"{}[],\n\r"))
 _OPENING, _CLOSING = np.isin(np.arange(256), list(b"{[")), np.isin(np.arange(256), list(b"}]"))
-_QUOTE, _COMMA, _SPACE, _BREAK, _BACKSLASH = 34, 44, 32, 10, 92
+_QUOTE, _COMMA, _SPACE, _BREAK = 34, 44, 32, 10
 
 
 def is_array(head: bytes) -> bool:
@@ -19,13 +21,13 @@ def is_array(head: bytes) -> bool:
     >>> is_array(b"\n [{"), is_array(b"{}")
     (True, False)
     """
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
 
 
 class LinesOfArray:
     """A byte stream of one item a line, from one of an array.
 
-    Raises `DataError` where the array doesn't end, or something follows it.
+    Raises `DataError` where the array doesn't end. What follows it is left for the parser to refuse.
     """
 
     def __init__(self, stream: Any, path: str) -> None:
@@ -48,7 +50,9 @@ class LinesOfArray:
 
     def _lines(self, chunk: bytes) -> bytes:
         array = np.frombuffer(chunk, np.uint8)
-        quotes = _unescaped(array, np.flatnonzero(array == _QUOTE))
+        quotes = np.flatnonzero(array == _QUOTE)
+        if b"\\" in chunk:
+            quotes = quotes[~escaped(array, quotes, b"\\")]
         places = np.flatnonzero(_STRUCTURE[array])
         is_outside = (np.searchsorted(quotes, places) + self._is_in_text) % 2 == 0
         places = places[is_outside]
@@ -63,13 +67,3 @@ class LinesOfArray:
         self._depth = int(after[-1]) if len(after) else self._depth
         self._is_in_text ^= bool(len(quotes) % 2)
         return lines.tobytes()
-
-
-def _unescaped(array: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The places that don't follow an odd number of backslashes."""
-    if not (array == _BACKSLASH).any():
-        return places
-    others = np.flatnonzero(array != _BACKSLASH)
-    before = np.searchsorted(others, places) - 1
-    last = np.where(before >= 0, others[np.maximum(before, 0)], -1) if len(others) else np.full(len(places), -1)
-    return places[(places - 1 - last) % 2 == 0]

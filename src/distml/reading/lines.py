@@ -22,7 +22,6 @@ from distml.reading.whitespace import SIGNS as WHITE
 
 BLOCK_BYTES = 16 << 20
 MAX_RECORD_BYTES = 64 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,8 @@ def read_blocks(
             data = rest + chunk if rest else chunk
             if start == 0 and not rest:
                 refuse_other_kinds(data, fragment.path)
-                if data.startswith(_BYTE_ORDER_MARK):
-                    data, start = data[len(_BYTE_ORDER_MARK) :], len(_BYTE_ORDER_MARK)
+                if data.startswith(codecs.BOM_UTF8):
+                    data, start = data[len(codecs.BOM_UTF8) :], len(codecs.BOM_UTF8)
             records = find_records(data, signs, is_last=is_last)
             end = int(records.ends[-1]) if len(records.ends) else 0
             _refuse_endless(data, end, records, is_last, line, fragment.path)

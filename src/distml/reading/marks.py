@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from distml.reading.decimals import number_pattern
 from distml.reading.header import IS_NUMBER, MISSING_TOKENS
 
+DecimalMark = Literal[".", ","]
+
 _ALMOST_ALL = 0.95
-_WAYS = ((".", ","), (".", "'"), (".", " "), (".", "_"), (",", None), (",", "."), (",", " "), (",", "'"))
+_WAYS: tuple[tuple[DecimalMark, str | None], ...] = (
+    (".", ","), (".", "'"), (".", " "), (".", "_"), (",", None), (",", "."), (",", " "), (",", "'")
+)  # fmt: skip
 
 
-def find_marks(records: Sequence[Sequence[str]]) -> tuple[str, str | None]:
+def find_marks(records: Sequence[Sequence[str]]) -> tuple[DecimalMark, str | None]:
     """The decimal mark and the one between thousands (None for none) of records of stripped values.
 
     >>> find_marks([["1,5", "x"], ["1.234,25", "y"]]), find_marks([["1,234", "0.5"], ["1,234,567", "2"]])

@@ -8,7 +8,7 @@ from typing import Any
 
 from distml.config.source import SourceConfig
 from distml.errors import DataError
-from distml.reading.files import Fragment, open_filesystem
+from distml.reading.files import Fragment, is_compressed, open_filesystem
 from distml.reading.log import ReadLog
 
 RUN_BYTES = 64 << 20  # of row groups that are one fragment
@@ -60,7 +60,7 @@ def _opened(filesystem: Any, path: str, *, coded: bool = False) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if path.lower().endswith((".gz", ".zst", ".bz2")):
+    if is_compressed(path):
         raise DataError(
             "a Parquet file is compressed within, not as a whole", received="one that is", where=path,
             remedy="decompress it",

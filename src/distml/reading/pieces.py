@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -77,7 +78,7 @@ def _without_header(content: bytes, file: File) -> bytes:
         return content
     mark = (file.dialect.comment or "").encode(file.dialect.encoding)
     for line in re.finditer(rb"[^\n]*\n?", content):
-        text = line.group().removeprefix(b"\xef\xbb\xbf")
+        text = line.group().removeprefix(codecs.BOM_UTF8)
         if text.strip() and not (mark and text.startswith(mark)):
             return content[line.end() :]
     return b""

@@ -17,7 +17,7 @@ import numpy as np
 
 from distml.config.source import SourceConfig
 from distml.reading.breaks import ROW
-from distml.reading.files import Fragment
+from distml.reading.files import Fragment, is_compressed
 from distml.reading.jsons import LINES, is_lines, read_json
 from distml.reading.lines import is_single_byte, is_utf8, read_blocks
 from distml.reading.log import ReadLog
@@ -25,7 +25,6 @@ from distml.reading.text import read_text
 
 SPLIT_BYTES = 64 << 20  # files of less are one fragment
 RANGE_BYTES = 32 << 20
-COMPRESSED = (".gz", ".zst", ".bz2")
 _NUM_THREADS = 8
 
 
@@ -45,9 +44,13 @@ def with_ranges(fragments: Sequence[Fragment], source: SourceConfig, filesystem:
 
 def can_be_split(fragment: Fragment, source: SourceConfig) -> bool:
     """Whether a fragment is a text file that is large, and can be entered in the middle."""
-    is_plain = not fragment.path.lower().endswith(COMPRESSED)
     has_places = is_utf8(source.encoding) or is_single_byte(source.encoding)
-    return fragment.format in ("csv", "json") and fragment.size >= SPLIT_BYTES and is_plain and has_places
+    return (
+        fragment.format in ("csv", "json")
+        and fragment.size >= SPLIT_BYTES
+        and not is_compressed(fragment.path)
+        and has_places
+    )
 
 
 @lru_cache(maxsize=1024)

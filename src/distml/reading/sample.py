@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -191,9 +192,9 @@ def _add_parquet(found: Survey, pieces: _Pieces) -> None:
     total = sum(count for *_, count in groups)
     if not total:
         return
-    wanted = range(len(groups))
+    wanted: Sequence[int] = range(len(groups))
     if total > _max_rows(found):
-        wanted = sorted({k * (len(groups) - 1) // (NUM_PIECES - 1) for k in range(NUM_PIECES)})  # type: ignore[assignment]
+        wanted = sorted({k * (len(groups) - 1) // (NUM_PIECES - 1) for k in range(NUM_PIECES)})
         pieces.is_whole = False
     each = _max_rows(found) // len(wanted)
     starts = np.cumsum([0, *(count for *_, count in groups)]) / total

@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from distml.errors import DataError
 from distml.reading.breaks import Signs, find_records
 from distml.reading.header import IS_NUMBER, has_header
-from distml.reading.marks import find_marks
+from distml.reading.marks import DecimalMark, find_marks
 from distml.reading.whitespace import RUNS, SIGNS
 
 _DELIMITERS = ("\t", ";", "|", ",")  # of two that fit alike the earlier: commas stand in values, tabs hardly
@@ -58,7 +58,7 @@ class Dialect:
     encoding: str = "utf-8"
     quote: str | None = '"'
     escape: str | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: DecimalMark = "."
     thousands: str | None = None
 
 
@@ -104,7 +104,7 @@ def sniff(content: bytes, *, is_whole: bool) -> Dialect:
         encoding=encoding,
         quote=quote,
         escape=escape,
-        decimal=decimal,  # type: ignore[arg-type]
+        decimal=decimal,
         thousands=thousands,
     )
 

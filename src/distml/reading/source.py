@@ -15,12 +15,12 @@ from typing import Any
 from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.reading import arrow, idx, image_folder, parquet, sql
-from distml.reading.files import Fragment, find_files
+from distml.reading.files import COMPRESSED, Fragment, find_files
 from distml.reading.jsons import read_json, read_json_schema
 from distml.reading.layout import Layout, aligned, joined, lay_out, renamed
 from distml.reading.log import ReadLog
 from distml.reading.partitions import partition_fields, with_partition, with_partitions
-from distml.reading.ranges import COMPRESSED, with_ranges
+from distml.reading.ranges import with_ranges
 from distml.reading.text import read_text, read_text_schema
 
 _ENDINGS = {

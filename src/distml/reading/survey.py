@@ -6,6 +6,7 @@ is taken, and of those the largest; every other file is named with what sets it 
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 from collections.abc import Sequence
@@ -156,7 +157,7 @@ def _kind_of(head: bytes) -> str | None:
         return "parquet"
     if head.startswith((b"ARROW1\0", b"FEA1", b"\xff\xff\xff\xff")):
         return "arrow"
-    return "json" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[") else None
+    return "json" if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") else None
 
 
 def _with_partitions(files: list[File], uri: str) -> list[File]:

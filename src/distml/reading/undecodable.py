@@ -30,10 +30,11 @@ def mended(block: Block, fragment: Fragment, source: SourceConfig, log: ReadLog)
         bad = [] if data.isascii() else _invalid_records(block)
     else:
         bad = _records_at(block, _places_of(block.data, _REPLACEMENT))
-    return _enforce(block, bad, f"a text table is written in {source.encoding}", fragment, source, log)
+    return _enforce(block, bad, encoding_rule(source), fragment, source, log)
 
 
 def encoding_rule(source: SourceConfig) -> str:
+    """What a finding or an error of lines that can't be decoded says is broken."""
     return f"a text table is written in {source.encoding}"
 
 
