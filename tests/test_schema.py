@@ -161,6 +161,14 @@ def test_a_name_that_repeats_is_refused():
     assert caught.value.received == "x more than once"
 
 
+def test_a_name_that_preparation_needs_is_refused_unless_it_is_left_out():
+    table = pa.table([[1], [2], ["a"]], ["x", "__row__", "y"])
+    with pytest.raises(DataError, match="columns that preparation adds") as caught:
+        infer_schema(table, data_config())
+    assert caught.value.received == "a column __row__"
+    assert [column.name for column in infer_schema(table, data_config(exclude="__row__")).kept] == ["x", "y"]
+
+
 def test_round_trips_through_json():
     schema = infer_schema(raw_table(), data_config(roles={"group": "color"}, private="size"))
     assert Schema.from_dict(orjson.loads(orjson.dumps(schema.to_dict()))) == schema

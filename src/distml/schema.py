@@ -19,6 +19,7 @@ from distml.images import Shape, common_shape, is_encoded, is_tensor, tensor_typ
 
 Role = Literal["feature", "target", "id", "time", "weight", "split", "excluded"]
 Dtype = Literal["integer", "number", "string", "boolean", "datetime", "image"]
+RESERVED = ("__row__", "__place__")  # a row's hash and its number in its file, beside the table's own columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +149,14 @@ def _check_names(names: Sequence[str], config: DataConfig) -> None:
             where=config.source.uri,
             remedy="rename them, or name all columns in data.source.columns, which a header then gives way to",
         )
+    taken = [name for name in names if name in RESERVED and name not in config.exclude]
+    if taken:
+        raise DataError(
+            f"{' and '.join(RESERVED)} are columns that preparation adds",
+            received=f"a column {taken[0]}",
+            where=config.source.uri,
+            remedy=f"set data.source.rename: {{{taken[0]}: …}}, or data.exclude: [{taken[0]}]",
+        )
     roles = config.roles
     wanted: dict[str, Iterable[str | None]] = {
         "data.target": [config.target],
@@ -246,7 +255,8 @@ def _dtype(values: Any) -> Dtype | None:
     lowered = pc.utf8_lower(present)
     if pc.all(pc.is_in(lowered, pa.array(["true", "false"], kind))).as_py():
         return "boolean"
-    return "datetime" if _casts(present, pa.timestamp("us")) else "string"
+    zones = (None, "UTC")  # all without one, or all with one
+    return "datetime" if any(_casts(present, pa.timestamp("us", tz=zone)) for zone in zones) else "string"
 
 
 def _casts(values: Any, kind: Any) -> bool:

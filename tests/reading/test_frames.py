@@ -104,6 +104,13 @@ def test_names_that_repeat_or_are_no_texts_are_refused():
     assert "named by texts" in refused(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])))
 
 
+def test_categories_that_no_file_holds_are_refused():
+    bands = pd.cut(pd.Series([1.0, 2.0, 9.0]), 2)
+    assert "astype(str), or leave it out" in refused(pd.DataFrame({"band": bands}))
+    table = as_table(pd.DataFrame({"band": bands.astype(str).astype("category")}))
+    assert table.column("band").to_pylist() == bands.astype(str).tolist()
+
+
 @pytest.mark.parametrize("data", [[1, 2], {"x": [1]}, np.zeros((2, 2)), pd.Series([1]), "rows.csv"])
 def test_what_is_no_table_is_refused(data):
     assert "a pandas DataFrame, a pyarrow Table or a Ray Dataset" in refused(data)

@@ -16,9 +16,10 @@ from distml.data.dealing import Split, Strata
 from distml.errors import DistmlError
 from distml.reading.files import Fragment
 from distml.reading.log import ReadLog
+from distml.schema import RESERVED
 from distml.summary import TableSummary
 
-ROW, PLACE = "__row__", "__place__"
+ROW, PLACE = RESERVED
 TableName = Literal["source", "test"]
 Summaries = dict[Split, TableSummary]
 Hashes = Mapping[str, np.ndarray]
