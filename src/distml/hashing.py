@@ -6,6 +6,7 @@ partitioning. It depends on values alone: not on the order of columns, chunks or
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -193,13 +194,12 @@ def combine(hashes: Mapping[str, np.ndarray]) -> np.ndarray:
     # A sum of well-mixed terms commutes, so the order of columns does not matter.
     total = None
     for name, hashed in hashes.items():
-        term = mix(hashed ^ _name_hash(name))
+        term = mix(hashed ^ hash_text(name))
         total = term if total is None else np.add(total, term, out=total)
     assert total is not None, "rows without columns"
     return mix(total)
 
 
-def _name_hash(name: str) -> np.uint64:
-    import hashlib
-
-    return np.uint64(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little"))
+def hash_text(text: str) -> np.uint64:
+    """The hash of a text that is no value of a column: a column's name, a file's place."""
+    return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))

@@ -16,6 +16,7 @@ from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
 from distml.config.source import SourceConfig
 from distml.config.split import SplitConfig
 from distml.data.dealing import SPLITS, Dealing, Split
+from distml.data.identity import input_hashes, repeated, whole_hashes
 from distml.data.parts import (
     PLACE,
     ROW,
@@ -31,7 +32,7 @@ from distml.data.parts import (
 )
 from distml.data.split import UNDECIDED, SplitPlan, foresee
 from distml.errors import DistmlError
-from distml.hashing import combine, hash_column
+from distml.hashing import hash_column
 from distml.reading.files import Fragment
 from distml.reading.log import ReadLog
 from distml.reading.source import read_fragment
@@ -134,42 +135,25 @@ class Ingest:
         if len(cleaned.quarantined):
             self._quarantine(name, raw.table, cleaned)
         hashes = {column: hash_column(cleaned.table.column(column)) for column in cleaned.table.column_names}
-        rows = self._row_hashes(raw.table, cleaned, hashes)
+        rows = whole_hashes(hashes, raw.table, cleaned.kept, self.cleaner.schema)
         kept = self._with_target(cleaned.table, findings)
         findings += self._findings_of_order(fragment, first, cleaned, kept)
-        inputs = self._input_hashes(hashes)
+        inputs = input_hashes(hashes, self.cleaner.schema) if self.has_test_table else None
         overlapping = kept & _among(inputs, self.test_inputs)
-        repeated = _repeated(rows, kept)
-        left = kept & ~(repeated & self.drops_repeats) & ~(overlapping & self.drops_overlaps)
+        repeats = _repeats(rows, kept)
+        left = kept & ~(repeats & self.drops_repeats) & ~(overlapping & self.drops_overlaps)
         chosen = np.flatnonzero(left)
         part = Part(
             name=name, table=self.table, fragment=fragment.index, num_raw=raw.table.num_rows, rows=rows[chosen],
-            findings=tuple(merge_findings(findings)), num_repeated=int(repeated.sum()),
+            findings=tuple(merge_findings(findings)), num_repeated=int(repeats.sum()),
             num_overlapping=int(overlapping.sum()),
-            overlapping=rows[overlapping & ~(repeated & self.drops_repeats)] if self.drops_overlaps else no_hashes(),
+            overlapping=rows[overlapping & ~(repeats & self.drops_repeats)] if self.drops_overlaps else no_hashes(),
             inputs=None if inputs is None or self.table == "source" else inputs[chosen],
         )  # fmt: skip
         table = taken(cleaned.table, chosen)
         part = self._dealt(part, table, hashes if left.all() else {n: hashed[chosen] for n, hashed in hashes.items()})
         places = first + np.flatnonzero(cleaned.kept)[chosen]
         return part, table.append_column(ROW, pa.array(part.rows)).append_column(PLACE, pa.array(places, pa.int64()))
-
-    def _row_hashes(self, raw: Any, cleaned: Cleaned, hashes: Hashes) -> np.ndarray:
-        """Hashes of whole rows: cleaned values, and excluded columns as they were, where the table has them."""
-        derived = {column.name for column in self.cleaner.schema.derived}
-        rows = combine({name: hashed for name, hashed in hashes.items() if name not in derived})
-        for column in self.cleaner.schema.of_role("excluded"):
-            if column.name in raw.column_names:
-                rows = rows * np.uint64(31) + hash_column(raw.column(column.name))[cleaned.kept]
-        return rows
-
-    def _input_hashes(self, hashes: Hashes) -> np.ndarray | None:
-        """Hashes of features and target alone, where there is a test table to compare."""
-        if not self.has_test_table:
-            return None
-        schema = self.cleaner.schema
-        inputs = [column.name for column in (*schema.features, schema.target) if column.derived is None]
-        return combine({name: hashes[name] for name in inputs})
 
     def _with_target(self, table: Any, findings: list[Finding]) -> np.ndarray:
         name = self.cleaner.schema.target.name
@@ -222,14 +206,8 @@ def _among(inputs: np.ndarray | None, test_inputs: np.ndarray | None) -> np.ndar
     return np.bool_(False) if inputs is None or test_inputs is None else np.isin(inputs, test_inputs)
 
 
-def _repeated(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _repeats(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Which of the kept rows stand earlier among them, bool [n]."""
-    repeated = np.zeros(len(rows), bool)
-    some = rows[kept]
-    ascending = np.sort(some)
-    if (ascending[1:] == ascending[:-1]).any():
-        _, first = np.unique(some, return_index=True)
-        later = np.ones(len(some), bool)
-        later[first] = False
-        repeated[np.flatnonzero(kept)[later]] = True
-    return repeated
+    is_repeat = np.zeros(len(rows), bool)
+    is_repeat[np.flatnonzero(kept)[repeated(rows[kept])]] = True
+    return is_repeat

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from distml.config.run import RunConfig
+from distml.data.identity import repeated
+from distml.hashing import hash_column
 from distml.inspection import signs
 from distml.inspection.suspect import Suspect
 from distml.inspection.view import View
@@ -61,8 +63,6 @@ def _likely_keys(view: View, known: Sequence[str]) -> Iterator[Suspect]:
         distinct = pc.count_distinct(values, mode="only_valid").as_py()
         present = len(values) - values.null_count
         if _ALMOST_ALL * present <= distinct < present:
-            from distml.hashing import hash_column
-
             hashes = hash_column(values)
             hashes[values.is_null().to_numpy(zero_copy_only=False)] = np.arange(values.null_count, dtype=np.uint64)
             yield _key(
@@ -81,15 +81,3 @@ def suspect_overlap(source: View, test: View, config: RunConfig) -> Iterator[Sus
             remedy="remove them, or set validate: {overlap: drop}",
             rows=source.rows.place[shared],
         )  # fmt: skip
-
-
-def repeated(hashes: np.ndarray) -> np.ndarray:
-    """Places of values that stand earlier already, int64 [k], ascending.
-
-    >>> repeated(np.array([7, 8, 7, 7])).tolist()
-    [2, 3]
-    """
-    _, first = np.unique(hashes, return_index=True)
-    is_repeat = np.ones(len(hashes), bool)
-    is_repeat[first] = False
-    return np.flatnonzero(is_repeat)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean import Finding, RowCleaner, merge_findings
+from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
 from distml.clean.convert import whole
 from distml.config.source import SourceConfig
+from distml.data.identity import input_hashes, whole_hashes
 from distml.errors import DistmlError
-from distml.hashing import hash_column, mix, row_hashes
+from distml.hashing import hash_column, hash_text, mix, row_hashes
 from distml.images import without_pixels
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.stretch import Run, Stretch
@@ -39,10 +40,6 @@ class ColumnScan:
     nulls: int = 0
     run: Run = field(default_factory=Run)
     stretch: Stretch = field(default_factory=Stretch)
-
-    @property
-    def present(self) -> int:
-        return self.num_rows - self.nulls
 
     def merge(self, other: ColumnScan) -> ColumnScan:
         return ColumnScan(
@@ -106,9 +103,7 @@ class Scan:
         seen, error = 0, None
         try:
             for raw in read_fragment(fragment, tolerant(self.source), log):
-                layout = layout or {
-                    name: str(kind) for name, kind in zip(raw.schema.names, raw.schema.types, strict=True)
-                }
+                layout = layout or {field.name: str(field.type) for field in raw.schema}
                 blocks.append(self._look(raw, seen, fragment))
                 seen += raw.num_rows
                 if len(blocks) > 8:
@@ -129,18 +124,19 @@ class Scan:
         place = np.flatnonzero(cleaned.kept) + seen
         table = cleaned.table
         # Of names and places alone: the same rows whatever the fragments, and drawn evenly from a table in any order.
-        salt = hash_of(f"{fragment.path}:{fragment.start}")
-        hashes = mix(mix((place + fragment.first_row).astype(np.uint64)) ^ salt)
-        chosen = np.sort(np.argsort(hashes, kind="stable")[: self.sample_size])
+        salt = hash_text(f"{fragment.path}:{fragment.start}")
+        drawn = mix(mix((place + fragment.first_row).astype(np.uint64)) ^ salt)
+        chosen = np.sort(np.argsort(drawn, kind="stable")[: self.sample_size])
+        hashes = {name: hash_column(table.column(name)) for name in table.column_names}
         return _Block(
             size=self.sample_size,
-            columns={name: self._column(name, table.column(name)) for name in table.column_names},
+            columns={name: self._column(name, table.column(name), hashed) for name, hashed in hashes.items()},
             findings=[finding.placed("source", seen) for finding in cleaned.findings],
-            rows=self._rows(raw, cleaned, place),
-            sample=without_pixels(table.take(chosen)), sample_place=place[chosen], sample_hash=hashes[chosen],
+            rows=self._rows(raw, cleaned, place, hashes),
+            sample=without_pixels(table.take(chosen)), sample_place=place[chosen], sample_hash=drawn[chosen],
         )  # fmt: skip
 
-    def _column(self, name: str, column: Any) -> ColumnScan:
+    def _column(self, name: str, column: Any, hashes: np.ndarray) -> ColumnScan:
         values = whole(column)
         missing = values.is_null().to_numpy(zero_copy_only=False)
         is_number = self.cleaner.schema[name].kind in ("numeric", "datetime", "image")
@@ -148,18 +144,17 @@ class Scan:
         return ColumnScan(
             counts=NumberCounts.of(as_numbers(present), self.most) if is_number else TextCounts.of(present, self.most),
             num_rows=len(values), nulls=int(missing.sum()),
-            run=Run.of(hash_column(values)), stretch=Stretch.of(missing),
+            run=Run.of(hashes), stretch=Stretch.of(missing),
         )  # fmt: skip
 
-    def _rows(self, raw: Any, cleaned: Any, place: np.ndarray) -> Rows:
-        table, schema = cleaned.table, self.cleaner.schema
-        inputs = row_hashes(table.select([column.name for column in (*schema.features, schema.target)]))
-        hashes = row_hashes(table)
-        for column in schema.of_role("excluded"):
-            if column.name in raw.column_names:
-                hashes = hashes * np.uint64(31) + hash_column(raw.column(column.name))[cleaned.kept]
-        keys = tuple(row_hashes(_key(key, table, raw, cleaned.kept)) for key in self.keys)
-        return Rows(place=place, whole=hashes, inputs=inputs, keys=keys)
+    def _rows(self, raw: Any, cleaned: Cleaned, place: np.ndarray, hashes: Mapping[str, np.ndarray]) -> Rows:
+        schema = self.cleaner.schema
+        return Rows(
+            place=place,
+            whole=whole_hashes(hashes, raw, cleaned.kept, schema),
+            inputs=input_hashes(hashes, schema),
+            keys=tuple(row_hashes(_key(key, cleaned.table, raw, cleaned.kept)) for key in self.keys),
+        )
 
 
 def tolerant(source: SourceConfig) -> SourceConfig:
@@ -168,22 +163,12 @@ def tolerant(source: SourceConfig) -> SourceConfig:
     return source.model_copy(update={key: how for key, how in goes_on.items() if getattr(source, key) == "fail"})
 
 
-def _types(raw: Any) -> list[tuple[str, Any]]:
-    return list(zip(raw.schema.names, raw.schema.types, strict=True))
-
-
 def _key(names: tuple[str, ...], table: Any, raw: Any, kept: np.ndarray) -> Any:
     """A key's columns, excluded ones as they came."""
     import pyarrow as pa
 
     columns = [table.column(n) if n in table.column_names else raw.column(n).filter(pa.array(kept)) for n in names]
     return pa.table(columns, list(names))
-
-
-def hash_of(text: str) -> np.uint64:
-    import hashlib
-
-    return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
 
 
 @dataclass(frozen=True, kw_only=True)
