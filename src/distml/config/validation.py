@@ -35,6 +35,7 @@ class ImbalanceConfig(Section):
 class DriftConfig(Section):
     """When two parts of the data are too different: training and test rows, or a table's beginning and its end."""
 
+    # By the usual reading of the index, 0.1 is "some shift" (Siddiqi 2006).
     min_psi: float = Field(0.1, ge=0, description="population stability index that is a drift, if significant too")
     action: Reaction = "warn"
 

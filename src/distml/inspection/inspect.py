@@ -91,11 +91,7 @@ def inspect(
 def _suspects(
     config: RunConfig, view: View, target: Target | None, columns: Columns, leaks: Leaks
 ) -> Iterator[Suspect]:
-    outliers = config.validation.outliers
-    yield from suspect_files(view)
-    yield from suspect_rows(view, config)
-    yield from suspect_texts(view)
-    yield from suspect_numbers(view, outliers.method, outliers.threshold)
+    yield from _suspects_alone(config, view)
     yield from suspect_roles(view, columns, leaks)
     if target is not None:
         yield from suspect_classes(view, target, config.validation.imbalance.threshold)
@@ -110,12 +106,17 @@ def _suspects(
             )  # fmt: skip
 
 
-def _suspects_of_test(config: RunConfig, source: View, test: View) -> Iterator[Suspect]:
+def _suspects_alone(config: RunConfig, view: View) -> Iterator[Suspect]:
+    """What either table shows without the other, and without the target."""
     outliers = config.validation.outliers
-    yield from suspect_files(test)
-    yield from suspect_rows(test, config)
-    yield from suspect_texts(test)
-    yield from suspect_numbers(test, outliers.method, outliers.threshold)
+    yield from suspect_files(view)
+    yield from suspect_rows(view, config)
+    yield from suspect_texts(view)
+    yield from suspect_numbers(view, outliers.method, outliers.threshold)
+
+
+def _suspects_of_test(config: RunConfig, source: View, test: View) -> Iterator[Suspect]:
+    yield from _suspects_alone(config, test)
     yield from suspect_test(source, test, config.validation.drift.min_psi)
 
 

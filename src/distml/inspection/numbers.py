@@ -11,7 +11,7 @@ import numpy as np
 from distml.inspection import signs
 from distml.inspection.counts import NumberCounts
 from distml.inspection.observation import Level
-from distml.inspection.probe import Probe
+from distml.inspection.probe import Probe, Test
 from distml.inspection.remark import shown
 from distml.inspection.suspect import Suspect
 from distml.inspection.tails import outlier_bounds
@@ -190,7 +190,8 @@ def _outliers(
         return
     bounds = bounds_by(method, threshold, sample, counts, num_columns)
     is_date, why = column.kind == "datetime", _WHY[method].format(threshold=threshold or _THRESHOLD[method])
-    for bound, test in zip(bounds, ("below", "above"), strict=True):
+    sides: tuple[Test, Test] = ("below", "above")
+    for bound, test in zip(bounds, sides, strict=True):
         if bound is None or (test == "below" and not below):
             continue
         side = "min" if test == "below" else "max"
@@ -199,7 +200,7 @@ def _outliers(
             column=column.name, level="high" if method == "tail" else "medium",
             told=f"{test} {moment(bound) if is_date else shown(bound)}, {why}",
             remedy=f"clean: {{rules: {{{column.name}: {{{side}: {shown(bound)}, on_violation: null}}}}}}",
-            probe=Probe(column=column.name, test=test, values=(bound,)),  # type: ignore[arg-type]
+            probe=Probe(column=column.name, test=test, values=(bound,)),
         )  # fmt: skip
 
 
@@ -262,10 +263,10 @@ def _order(first: str, second: str, difference: np.ndarray) -> Iterator[Suspect]
     if later < 0.95 or earlier > 0.02:
         return
     same = 1 - later - earlier
-    test = "not_after" if same <= 0.02 else "before"
+    test: Test = "not_after" if same <= 0.02 else "before"
     yield Suspect(
         kind="impossible", rule=f"{second} comes after {first}", column=second, level="high",
         told=f"no later than {first}" if test == "not_after" else f"earlier than {first}",
         remedy="correct the table, or drop such rows before it is read",
-        probe=Probe(column=second, test=test, values=(first,)),  # type: ignore[arg-type]
+        probe=Probe(column=second, test=test, values=(first,)),
     )  # fmt: skip

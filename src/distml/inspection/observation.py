@@ -12,6 +12,15 @@ Level = Literal["fail", "high", "medium", "low"]  # gravest first; `fail`: a run
 TableName = Literal["source", "test"]
 
 
+def file_name(path: str) -> str:
+    """What a file is called among a table's others.
+
+    >>> file_name("s3://data/2024/a.csv")
+    'a.csv'
+    """
+    return path.rsplit("/", 1)[-1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One row that an observation is about. `row` counts a file's rows from 0, the header not among them; of what
@@ -28,7 +37,7 @@ class Example:
         >>> Example(file="data/a.csv", row=3, value="?").place, Example(file="a.csv", row=None, value="", line=5).place
         ('a.csv:3', 'a.csv, line 5')
         """
-        name = self.file.rsplit("/", 1)[-1]
+        name = file_name(self.file)
         if self.row is not None:
             return f"{name}:{self.row}"
         return name if self.line is None else f"{name}, line {self.line}"

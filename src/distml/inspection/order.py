@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from distml.clean import as_text
 from distml.inspection.columns import Columns
 from distml.inspection.leaks import as_array
+from distml.inspection.observation import file_name
 from distml.inspection.probe import Probe
 from distml.inspection.remark import shown
 from distml.inspection.scores import score_columns
@@ -48,8 +50,8 @@ def _stretches(view: View) -> Iterator[Suspect]:
         (first, at), (last, to) = (view.place(int(row)) for row in rows)
         yield Suspect(
             kind="null_spike", rule="values are missing evenly along the table", column=name, level="high",
-            told=f"missing in {inside / length:.0%} of the rows from {_file(first)}:{at} to {_file(last)}:{to}, "
-            f"elsewhere in {outside:.2%}{_by_file(view, name)}",
+            told=f"missing in {inside / length:.0%} of the rows from {file_name(first)}:{at} to "
+            f"{file_name(last)}:{to}, elsewhere in {outside:.2%}{_by_file(view, name)}",
             remedy=f"find out why; a column that came later is left out by data: {{exclude: [{name}]}}",
             probe=Probe(column=name, test="missing"),
         )  # fmt: skip
@@ -62,7 +64,7 @@ def _by_file(view: View, name: str) -> str:
         for found in view.scanned if name in found.columns
     }  # fmt: skip
     worst = max(shares, key=lambda path: shares[path])
-    return f"; most in {_file(worst)}, {shares[worst]:.0%}" if len(shares) > 1 else ""
+    return f"; most in {file_name(worst)}, {shares[worst]:.0%}" if len(shares) > 1 else ""
 
 
 def _runs(view: View) -> Iterator[Suspect]:
@@ -86,7 +88,7 @@ def _runs(view: View) -> Iterator[Suspect]:
             yield Suspect(
                 kind="stuck", rule="a column changes along the table", column=name, level="high",
                 told=f"{value} in {'each of the first' if is_first else 'each of the last'} {length:,} rows, "
-                f"{'up to' if is_first else 'from'} {_file(file)}:{place}: not measured there?",
+                f"{'up to' if is_first else 'from'} {file_name(file)}:{place}: not measured there?",
                 remedy="leave those rows out, or the column by data.exclude",
                 rows=np.arange(length) if is_first else np.arange(run.num_rows - length, run.num_rows),
             )  # fmt: skip
@@ -96,10 +98,6 @@ def _value(view: View, name: str, row: int) -> str:
     """A row's value, or that of the sample's row next to it."""
     k = min(int(np.searchsorted(view.sample_rows, row)), len(view.sample_rows) - 1)
     return shown(view.values(name)[k].as_py())
-
-
-def _file(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
 
 
 def _target_drift(view: View, target: Target) -> Iterator[Suspect]:
@@ -130,8 +128,6 @@ def beyond_chance(target: Target) -> float:
 
 def told_by_tenth(position: np.ndarray, wanted: np.ndarray, target: Target) -> str:
     """The target in each tenth of a table: the positive class's share, or the mean."""
-    from distml.clean import as_text
-
     tenth = np.minimum((np.argsort(np.argsort(position)) * 10) // len(position), 9)
     if target.task == "multiclass":
         return "its classes stand together"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.clean import as_text
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.inspect import Inspection
 from distml.inspection.numbers import moment
@@ -139,8 +140,6 @@ def _target_by(
     present = values.is_valid().to_numpy(zero_copy_only=False) & (bins >= 0)
     wanted = target.encode(values.filter(present)).astype(float)
     if target.task == "binary":
-        from distml.clean import as_text
-
         assert target.positive is not None
         wanted = (wanted == list(target.counts).index(as_text(target.positive))).astype(float)
     chosen = bins[present]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from distml.clean import as_text
+from distml.config.base import Task
 from distml.config.run import RunConfig
 from distml.inspection import signs
 from distml.inspection.columns import Columns
@@ -43,8 +44,8 @@ def target_of(view: View, config: RunConfig) -> Target | None:
     positive: Any = config.data.positive
     if positive is None or as_text(positive) not in rows:
         positive = positive_class(rows)[0] if len(rows) == 2 else None
-    task = "binary" if len(rows) == 2 else "multiclass"
-    return Target(name=view.target.name, task=task, counts=rows, positive=positive)  # type: ignore[arg-type]
+    task: Task = "binary" if len(rows) == 2 else "multiclass"
+    return Target(name=view.target.name, task=task, counts=rows, positive=positive)
 
 
 def suspect_roles(view: View, columns: Columns, leaks: Leaks) -> Iterator[Suspect]:

@@ -50,11 +50,11 @@ def find_identity(columns: Mapping[str, np.ndarray], target: np.ndarray) -> Iden
     rows that it meets to the target's last digit are many, on rows not fitted too, and three times the tolerance finds
     hardly more: a good prediction comes near ever more rows instead.
     """
+    from scipy.stats import spearmanr
+
     rows = drawn(len(target), _NUM_ROWS)
     y = target[rows] - np.median(target[rows])
     drawn_columns = {name: np.nan_to_num(columns[name][rows]) for name in list(columns)[:_MAX_TERMS]}
-    from scipy.stats import spearmanr
-
     names = [name for name, values in drawn_columns.items() if np.ptp(values) > 0]
     if not names or len(y) < 10 * (len(names) + 1) or np.ptp(y) == 0:
         return None

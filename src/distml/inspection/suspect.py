@@ -9,7 +9,7 @@ import numpy as np
 from distml.clean import MAX_EXAMPLES
 from distml.clean.findings import Taken
 from distml.data.engine import Engine
-from distml.inspection.observation import Level, Observation
+from distml.inspection.observation import Example, Level, Observation
 from distml.inspection.probe import Probe, Tally
 from distml.inspection.view import View
 
@@ -17,7 +17,7 @@ from distml.inspection.view import View
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
     """An observation to be. Its rows are those that `probe` is true of, or `rows`, int64 [k] of the table; or there
-    are `count` of them, for none is an example of it. The share is of `among` rows, of all where that is None."""
+    are `count` of them, for none is an example of it."""
 
     kind: str
     rule: str
@@ -28,7 +28,6 @@ class Suspect:
     probe: Probe | None = None
     rows: np.ndarray | None = None
     count: int = 0
-    among: int | None = None
     action: Taken = "warn"
 
 
@@ -41,19 +40,19 @@ def observe(view: View, suspects: list[Suspect], engine: Engine) -> list[Observa
 
 
 def _observation(view: View, suspect: Suspect, tally: Tally | None) -> Observation:
-    count, examples = suspect.count, ()
+    count = suspect.count
+    examples: tuple[Example, ...] = ()
     if tally is not None:
-        count, examples = tally.count, tuple(view.example(row, value) for row, value in tally.examples)  # type: ignore[assignment]
+        count, examples = tally.count, tuple(view.example(row, value) for row, value in tally.examples)
     elif suspect.rows is not None:
         count = len(suspect.rows)
-        examples = tuple(view.example(int(row), "") for row in suspect.rows[:MAX_EXAMPLES])  # type: ignore[assignment]
+        examples = tuple(view.example(int(row), "") for row in suspect.rows[:MAX_EXAMPLES])
     is_private = suspect.column is not None and suspect.column in view.cleaner.schema and (
         view.cleaner.schema[suspect.column].private
     )  # fmt: skip
-    among = suspect.among if suspect.among is not None else max(view.num_rows, 1)
     return Observation(
         kind=suspect.kind, rule=suspect.rule, column=suspect.column, level=suspect.level, count=count,
-        share=count / among if among else None, action=suspect.action, table=view.name, examples=examples,
+        share=count / max(view.num_rows, 1), action=suspect.action, table=view.name, examples=examples,
         told="in a private column, whose values aren't shown" if is_private else suspect.told,
         remedy=None if is_private else suspect.remedy,
     )  # fmt: skip

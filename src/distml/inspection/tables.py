@@ -9,6 +9,7 @@ import numpy as np
 from distml.hashing import hash_column
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.leaks import as_array
+from distml.inspection.observation import file_name
 from distml.inspection.probe import Probe
 from distml.inspection.remark import shown
 from distml.inspection.suspect import Suspect
@@ -17,7 +18,6 @@ from distml.inspection.view import View
 from distml.schema import Column
 
 RATE = 0.001  # of false alarms over all columns
-MIN_PSI = 0.1  # "some shift" by the usual reading of the index (Siddiqi 2006)
 _NUM_BINS = 10
 
 
@@ -37,7 +37,8 @@ def suspect_files(view: View) -> Iterator[Suspect]:
             yield Suspect(
                 kind="schema_change", rule="the files of a table have the same columns", level="high",
                 column=changes[0][0] if len(changes) == 1 else None,
-                told=f"{_file(found.path)}, unlike {_file(first.path)}: " + ", ".join(told for _, told in changes),
+                told=f"{file_name(found.path)}, unlike {file_name(first.path)}: "
+                + ", ".join(told for _, told in changes),
                 remedy="name the files of one layout by data.source.uri, or write them alike",
                 rows=np.arange(view.starts[index], max(view.starts[index] + found.num_rows, view.starts[index] + 1)),
             )  # fmt: skip
@@ -53,11 +54,7 @@ def _changes(layout: Mapping[str, str], first: Mapping[str, str]) -> Iterator[tu
     yield from ((name, f"lacks {name}") for name in first if name not in layout)
 
 
-def _file(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
-
-
-def suspect_test(source: View, test: View, min_psi: float = MIN_PSI) -> Iterator[Suspect]:
+def suspect_test(source: View, test: View, min_psi: float) -> Iterator[Suspect]:
     """A test table's columns that its source doesn't have, and columns whose values are others; `test` is told."""
     theirs, own = (next((dict(f.layout) for f in view.scanned if f.layout), {}) for view in (test, source))
     for name in theirs:

@@ -3,6 +3,7 @@ something among them, letters read by the wrong encoding, categories of hardly a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
@@ -180,6 +181,4 @@ def rare_categories(counts: Mapping[str, int]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    import json
-
     return json.dumps(text, ensure_ascii=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.clean.convert import is_text
 from distml.reading.header import MISSING_TOKENS, NUMBER
 
 MISSING_WORDS = frozenset(
@@ -59,9 +60,7 @@ def trimmed(column: Any) -> Any:
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return None
-    return pc.utf8_trim_whitespace(column)
+    return pc.utf8_trim_whitespace(column) if is_text(column.type) else None
 
 
 def _tokens_of(column: Any) -> Iterator[tuple[str, int, bool]]:

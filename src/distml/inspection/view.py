@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean import RowCleaner
+from distml.clean import MAX_EXAMPLES, RowCleaner
 from distml.clean.convert import whole
 from distml.config.source import SourceConfig
 from distml.data.engine import Engine
@@ -149,7 +149,7 @@ class View:
                     (row + int(start), value)
                     for tallies, start in zip(found, self.starts, strict=False)
                     for row, value in tallies[i].examples
-                )[:5],
+                )[:MAX_EXAMPLES],
             )
             for i in range(len(probes))
         ]

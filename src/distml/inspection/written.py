@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from distml.clean import as_text
 from distml.config.base import Kind, Scalar, Section
 from distml.errors import ConfigError
 from distml.inspection.counts import NumberCounts, TextCounts
@@ -162,8 +163,6 @@ def _values(schema: WrittenSchema, name: str, column: Column, written: WrittenCo
                 yield _broken(schema, name, f"{word} {shown(bound)}", f"{test} {shown(bound)}",
                               probe=Probe(column=name, test=test, values=(bound,)))  # fmt: skip
     elif written.allowed is not None:
-        from distml.clean import as_text
-
         allowed = tuple(as_text(value) for value in written.allowed)
         yield _broken(schema, name, "a category is one of the schema", "categories that the schema doesn't have",
                       probe=Probe(column=name, test="not_in", values=allowed))  # fmt: skip
