@@ -279,6 +279,16 @@ def test_an_unknown_format_is_refused_unless_it_is_given(tmp_path):
     assert read(SourceConfig(uri=str(path), format="csv")).to_pydict() == {"a": ["1"]}
 
 
+def test_a_file_beside_the_tables_is_refused_with_how_to_name_the_others(tmp_path):
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    (tmp_path / "notes.md").write_text("about rows.csv")
+    with pytest.raises(DataError, match="shows in its name or is given") as caught:
+        names(tmp_path)
+    assert caught.value.received == str(tmp_path / "notes.md")
+    assert caught.value.remedy.startswith("name the table's files by a pattern, as folder/*.csv, or set data.source.")
+    assert read(SourceConfig(uri=str(tmp_path / "*.csv"))).to_pydict() == {"a": ["1"]}
+
+
 def test_an_unknown_scheme_is_refused():
     with pytest.raises(DataError, match="a path or a URI that pyarrow reads"):
         names("nope://x")

@@ -192,11 +192,14 @@ def _format_of(path: str, source: SourceConfig) -> str:
     for kind, endings in _ENDINGS.items():
         if name.endswith(endings):
             return kind
+    formats = "images" if image_folder.is_image(path) else ", ".join(_READERS)
+    among = path.rstrip("/") != source.uri.rstrip("/")  # a file of a folder or a pattern: it may be none of the table's
     raise DataError(
         "a table's format shows in its name or is given",
         received=path,
         where="data.source",
-        remedy="set data.source.format: " + ("images" if image_folder.is_image(path) else ", ".join(_READERS)),
+        remedy=("name the table's files by a pattern, as folder/*.csv, or " if among else "")
+        + f"set data.source.format: {formats}",
     )
 
 
