@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
@@ -126,7 +127,8 @@ class RayShelf(Generic[Note]):
         return _raised([ray.cloudpickle.loads(row["outcome"]) for row in sorted(results.take_all(), key=_place_of)])
 
     def close(self) -> None:
-        self._dataset = None  # its blocks go with the last reference
+        self._dataset = None
+        gc.collect()  # a dataset refers to itself, and its blocks fill the object store until it goes
 
 
 def _raised(outcomes: list[Any]) -> list[Any]:
