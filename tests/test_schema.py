@@ -28,6 +28,8 @@ def inferred(values: pa.Array, **config) -> Column:
         (pa.array(["true", "False", None]), "boolean", "boolean"),
         (pa.array(["true", "yes"]), "categorical", "string"),
         (pa.array(["2020-01-01", "2020-01-02 03:04:05"]), "datetime", "datetime"),
+        (pa.array(["2020-01-01T00:00:00Z", "2020-01-02 03:04:05+02:00"]), "datetime", "datetime"),
+        (pa.array(["2020-01-01T00:00:00Z", "2020-01-02 03:04:05"]), "categorical", "string"),
         (pa.array(["2020-01-01", "soon"]), "categorical", "string"),
         (pa.array(["0x1F", "0x20"]), "categorical", "string"),
         (pa.array(["a", "1"]), "categorical", "string"),

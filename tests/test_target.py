@@ -34,7 +34,8 @@ def fitted(values: pa.Array | list, task: str = "auto", scale: str = "standard",
         (["True", "FALSE", "true"] * 2, "auto", (False, True), [1, 0, 1]),
         (["01", "02", "01"] * 2, "auto", ("01", "02"), [0, 1, 0]),
         (["01", "1", "2"] * 2, "auto", ("01", "1", "2"), [0, 1, 2]),
-        (["1.0", "0.0", "1.0"] * 2, "binary", ("0.0", "1.0"), [1, 0, 1]),
+        (["1.0", "0.0", "1.0"] * 2, "binary", (0.0, 1.0), [1, 0, 1]),
+        (["1", "0", "1.0"] * 2, "binary", (0.0, 1.0), [1, 0, 1]),
     ],
 )
 def test_classes_keep_the_type_of_the_table(values, task, labels, codes):
@@ -53,7 +54,12 @@ def test_the_positive_class_is_the_last(positive, labels):
 
 @pytest.mark.parametrize(
     ("values", "positive", "labels"),
-    [([0, 1] * 3, 0, (1, 0)), ([0, 1] * 3, "0", (1, 0)), ([True, False] * 3, False, (True, False))],
+    [
+        ([0, 1] * 3, 0, (1, 0)),
+        ([0, 1] * 3, "0", (1, 0)),
+        ([0, 1] * 3, "0.0", (1, 0)),
+        ([True, False] * 3, False, (True, False)),
+    ],
 )
 def test_the_positive_class_is_named_by_type_or_text(values, positive, labels):
     assert fitted(values, positive=positive)[0].labels == labels

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from distml.clean import as_text
+from distml.clean.convert import plain_number
 from distml.config.base import Scalar, Task
 from distml.config.data import DataConfig
 from distml.config.features import Scale
@@ -144,7 +145,8 @@ def fit_target(schema: Schema, summary: TableSummary, config: DataConfig, scale:
 
 
 def _with_positive_last(labels: list[Any], positive: Scalar, name: str) -> list[Any]:
-    chosen = [label for label in labels if as_text(label) == as_text(positive)]
+    wanted = (as_text(positive), plain_number(as_text(positive)))
+    chosen = [label for label in labels if as_text(label) in wanted]
     if not chosen or len(labels) != 2:
         raise DataError(
             "data.positive names one of two classes",

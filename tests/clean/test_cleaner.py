@@ -510,3 +510,26 @@ def test_words_that_lie_in_no_row_are_not_found(words, action, start):
     values = pa.array(words, pa.string()).dictionary_encode().slice(start)
     cleaned(cleaner, values)
     assert found(cleaner, values) == found(cleaner, values.cast(pa.string()))
+
+
+@pytest.mark.parametrize("dtype", ["integer", "number"])
+def test_categories_named_by_numbers_are_the_same_whichever_way_a_file_writes_them(dtype):
+    cleaner = column_cleaner("categorical", dtype=dtype)
+    written = ["3", "3.0", " 3.00", "-3.0", "2.5", "3.05", "007", "v3.0", None]
+    assert column(cleaner, written) == ["3", "3", "3", "-3", "2.5", "3.05", "007", "v3.0", None]
+    assert column(column_cleaner("categorical", dtype="string"), ["3.0"]) == ["3.0"]
+
+
+def test_identifiers_keep_all_their_digits():
+    large = [2**60 + 1, 2**60 + 2]
+    cleaner = column_cleaner("categorical", dtype="integer")
+    assert column(cleaner, pa.array(large)) == list(map(str, large))
+    assert column(cleaner, pa.array(large).cast(pa.decimal128(38, 0))) == list(map(str, large))
+    assert column(cleaner, pa.array([1.5, 2, None], pa.float16())) == ["1.5", "2", None]
+
+
+def test_texts_of_times_with_a_zone_are_in_utc():
+    cleaner = column_cleaner("datetime", dtype="datetime")
+    midnight = datetime(2020, 1, 1)
+    assert column(cleaner, ["2020-01-01T00:00:00Z", "2020-01-01 02:00:00+02:00"]) == [midnight, midnight]
+    assert column(cleaner, ["2020-01-01T00:00:00Z", "2020-01-01", None]) == [midnight, midnight, None]

@@ -115,6 +115,19 @@ def test_unusual_values_go_the_way_of_tables(change):
     assert few.encode([{name: value for name, value in usual.items() if name not in change}]) is None
 
 
+def test_a_category_named_by_a_number_goes_the_way_of_tables_where_it_may_be_written_otherwise():
+    table = raw_table(300).drop_columns(["value"])
+    cleaner = cleaner_of(table, kinds={"count": "categorical"})
+    pipeline = fit_features("dense", cleaner, summary_of(cleaner, table), FeaturesConfig()).pipeline
+    few = FewRows.of(pipeline)
+    usual = {"size": 0.5, "count": "3", "color": "red", "flag": True, "at": None}
+    assert few is not None and few.encode([usual]) is not None
+    assert few.encode([{**usual, "count": "3.0"}]) is None
+    rows = [usual, {**usual, "count": "3.0"}, {**usual, "count": 3}, {**usual, "count": 3.0}]
+    encoded = pipeline.transform(table_from_records(rows, pipeline.cleaner.schema)).categorical
+    assert (encoded == encoded[0]).all()
+
+
 def test_derived_columns_are_made_of_tables():
     table = raw_table(50).drop_columns(["value"])
     cleaner = cleaner_of(table)

@@ -102,6 +102,10 @@ def test_codes(name, texts, reason):
         (["$1,200.50", "$3.99"], "amounts with a currency sign"),
         (["12%", "3.5 %"], "percentages"),
         (["31/12/2024", "1/2/2024 10:30"], "dates that aren't ISO 8601 (2024-01-31)"),
+        (
+            ["2024-01-31T10:00:00Z", "2024-01-31 10:00:00"],
+            "times, not all of them with a time zone or in whole microseconds",
+        ),
         (["1", "2.5"], None),
         (["a", "b"], None),
         ([None], None),

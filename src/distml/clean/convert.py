@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from distml.config.base import Scalar, as_text
 from distml.schema import Column
+
+_WHOLE = r"^(-?[0-9]+)\.0+$"
 
 
 def as_mask(mask: Any) -> np.ndarray:
@@ -38,6 +41,20 @@ def is_number(value: Scalar) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def names_by_number(column: Column) -> bool:
+    """Whether texts such as 3.0 are the categories that others write 3: files differ in that, as do programs."""
+    return column.kind == "categorical" and column.dtype in ("integer", "number") and column.role != "id"
+
+
+def plain_number(text: str) -> str:
+    """A category's text as it is written where numbers name categories.
+
+    >>> plain_number("3.0"), plain_number("2.5"), plain_number("007")
+    ('3', '2.5', '007')
+    """
+    return re.sub(_WHOLE, r"\1", text)
+
+
 def cast(column: Column, values: Any) -> tuple[Any, np.ndarray | None]:
     """Values as the column's type, and a mask of those that can't be (None when all can)."""
     import pyarrow as pa
@@ -47,10 +64,12 @@ def cast(column: Column, values: Any) -> tuple[Any, np.ndarray | None]:
     try:
         if wanted == pa.string():
             texts = _as_texts(values)
+            if is_text(kind) and names_by_number(column):
+                texts = pc.replace_substring_regex(texts, _WHOLE, r"\1")
             is_truth = column.kind == "boolean" or column.dtype == "boolean"
             return _as_truths(column, texts) if is_truth else (texts, None)
         if is_text(kind):
-            return pc.cast(values, wanted), None
+            return _from_texts(values, wanted), None
         if column.kind == "numeric" or pa.types.is_temporal(kind) or pa.types.is_null(kind):
             if pa.types.is_timestamp(kind) and kind.tz:
                 values = pc.cast(values, pa.timestamp("us", tz="UTC"), safe=False)
@@ -61,11 +80,24 @@ def cast(column: Column, values: Any) -> tuple[Any, np.ndarray | None]:
     return pa.nulls(len(values), wanted), as_mask(values.is_valid())  # of a type that means nothing here
 
 
+def _from_texts(values: Any, wanted: Any) -> Any:
+    """Texts as numbers or times; times that all say where they are meant are in UTC."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return pc.cast(values, wanted)
+    except pa.ArrowInvalid:
+        if not pa.types.is_timestamp(wanted):
+            raise
+        return pc.cast(pc.cast(values, pa.timestamp("us", tz="UTC")), wanted)
+
+
 def _as_texts(values: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_decimal(values.type):
+    if pa.types.is_float16(values.type) or (pa.types.is_decimal(values.type) and values.type.scale > 0):
         values = pc.cast(values, pa.float64())
     if pa.types.is_floating(values.type):
         # By `as_text`, so that a category is written alike whether it came as 3, as 3.0 or in a request.

@@ -15,6 +15,7 @@ from typing import Any
 
 from distml.batch import FeatureBatch
 from distml.clean import RowCleaner, as_text
+from distml.clean.convert import names_by_number
 from distml.config.clean import RuleConfig
 from distml.features.pipeline import FeaturePipeline
 from distml.schema import Column, Schema
@@ -87,7 +88,7 @@ def _check(column: Column, cleaner: RowCleaner) -> Check:
         return _number(rule, replaced)
     is_truth = column.kind == "boolean" or column.dtype == "boolean"
     unusual = replaced | set(cleaner.missing) | {""}
-    return _category(rule, unusual, is_truth=is_truth, strip=cleaner.strip)
+    return _category(rule, unusual, is_truth=is_truth, strip=cleaner.strip, by_number=names_by_number(column))
 
 
 def _number(rule: RuleConfig | None, replaced: set[str]) -> Check:
@@ -109,7 +110,7 @@ def _number(rule: RuleConfig | None, replaced: set[str]) -> Check:
     return check
 
 
-def _category(rule: RuleConfig | None, unusual: set[str], *, is_truth: bool, strip: bool) -> Check:
+def _category(rule: RuleConfig | None, unusual: set[str], *, is_truth: bool, strip: bool, by_number: bool) -> Check:
     allowed = None if rule is None or rule.allowed is None else {as_text(value) for value in rule.allowed}
 
     def check(value: Any) -> str | None:
@@ -120,6 +121,8 @@ def _category(rule: RuleConfig | None, unusual: set[str], *, is_truth: bool, str
         if type(value) is not str or value in unusual or (allowed is not None and value not in allowed):
             raise _Unusual
         if is_truth and value not in ("true", "false"):
+            raise _Unusual
+        if by_number and "." in value:
             raise _Unusual
         if strip and not (_is_plain(value[0]) and _is_plain(value[-1])):
             raise _Unusual

@@ -128,6 +128,7 @@ def odd_form(texts: Any) -> str | None:
         r"^[+-]?(?:[$€£¥]?\s?\d{1,3}(?:[,' ]\d{3})+|\d+)(?:\.\d+)?$": "numbers with marks between thousands",
         r"^[+-]?[$€£¥]\s?\d[\d,]*(?:\.\d+)?$": "amounts with a currency sign",
         r"^[+-]?\d+(?:[.,]\d+)?\s?%$": "percentages",
+        r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:.*$": "times, not all of them with a time zone or in whole microseconds",
         r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T]\d.*)?$": "dates that aren't ISO 8601 (2024-01-31)",
     }
     for pattern, what in forms.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from distml.clean import as_text
-from distml.clean.convert import is_text
+from distml.clean.convert import is_text, plain_number
 from distml.config.base import Scalar, Task
 from distml.errors import DataError, did_you_mean
 from distml.schema import Dtype
@@ -19,6 +20,7 @@ from distml.schema import Dtype
 MAX_CLASSES = 20  # of whole numbers; more are quantities
 _YES = frozenset(("yes", "y", "true", "t", "positive", "pos", "+", "+1", "up", "won", "success"))
 _ONE, _NONE = frozenset(("1", "1.0")), frozenset(("0", "0.0", "-1", "-1.0"))
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")  # soft hyphens, joiners, marks of direction
 _NO = re.compile(r"(?i)^(?:never|not|non|no|un)[\s_-]*")
 
 
@@ -94,6 +96,8 @@ def _counts(values: Any, dtype: Dtype) -> dict[str, int]:
     for item in pc.value_counts(values.drop_null()).to_pylist():
         value = item["values"]
         text = as_text(value) if isinstance(value, (bool, int, float, str)) else str(value)
+        if dtype in ("integer", "number"):
+            text = plain_number(text)
         found[text.lower() if dtype == "boolean" else text] += item["counts"]
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
@@ -210,7 +214,8 @@ def positive_class(counts: Mapping[str, int]) -> tuple[str, str]:
 
 
 def same_spelling(counts: Mapping[str, int]) -> dict[str, str]:
-    """Labels that differ from a more frequent one only by case, white space or a dot at the end, each with that one.
+    """Labels that differ from a more frequent one only by case, white space, a dot at the end or by characters that
+    look alike, each with that one.
 
     >>> same_spelling({"Yes": 90, "yes": 3, "no": 50, "no.": 1})
     {'yes': 'Yes', 'no.': 'no'}
@@ -229,6 +234,7 @@ def respelt_as(labels: Iterable[str], known: Iterable[str]) -> dict[str, str]:
 
 
 def _plain(label: str) -> str:
+    label = unicodedata.normalize("NFKC", _INVISIBLE.sub("", label))  # é may be one character, or e and an accent
     # Single letters may differ by case alone, as chess pieces do.
     return " ".join(label.split()).rstrip(".").casefold() if len(label.strip()) > 1 else label.strip()
 
