@@ -92,6 +92,12 @@ def test_no_line_is_shown_of_a_table_with_private_columns(folder, tmp_path):
     with pytest.raises(DataError, match="every line has 4 values") as caught:
         prepare(RunConfig.model_validate({"name": "demo", "data": data}), Storage(tmp_path / "store"), LocalEngine())
     assert caught.value.received == "1 in '(private)'"
+    del data["source"]["ragged"]
+    with (folder / "0.csv").open("ab") as stream:
+        stream.write(b"secret\xff,1,a,b\n")
+    with pytest.raises(DataError, match="is written in utf-8") as caught:
+        prepare(RunConfig.model_validate({"name": "demo", "data": data}), Storage(tmp_path / "store"), LocalEngine())
+    assert caught.value.received == "byte ff in '(private)'"
 
 
 def test_files_of_other_columns_are_refused_or_aligned(folder, prepared):

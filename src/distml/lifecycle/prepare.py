@@ -32,6 +32,7 @@ from distml.lifecycle.ingested import Ingested
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.rules import enforce, schema_content, with_schema
 from distml.models import FAMILIES
+from distml.reading.log import ReadLog
 from distml.reading.source import fingerprint, list_fragments, read_head, read_layout
 from distml.reading.sql import held
 from distml.schema import Schema, infer_schema
@@ -167,7 +168,7 @@ def _fit_cleaner(config: RunConfig) -> RowCleaner:
     """The schema from the first rows, tidied as every row will be, and the cleaner that enforces it."""
     import pyarrow as pa
 
-    head = read_head(config.data.source, HEAD_ROWS)
+    head = read_head(config.data.source, HEAD_ROWS, ReadLog(is_private=bool(config.data.private)))
     tidier = RowCleaner(
         schema=Schema(()),
         missing=config.data.source.missing,

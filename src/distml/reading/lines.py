@@ -177,10 +177,9 @@ def _refuse_endless(data: bytes, end: int, records: Records, is_last: bool, line
     if is_open:
         assert records.open_quote is not None
         number = line + data.count(b"\n", 0, records.open_quote)
-        beginning = data[records.open_quote :][:80].decode("utf-8", "replace").splitlines()[0]
         raise DataError(
             "a quoted value ends with a quote",
-            received=f"none after the one in {beginning!r}",
+            received="none after the one that opens it",
             where=f"{path}, line {number}",
             remedy="write the quote twice or close it; where quotes are signs like any other, set "
             'data.source.quote: ""',

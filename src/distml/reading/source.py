@@ -143,8 +143,8 @@ def read_fragment(fragment: Fragment, source: SourceConfig, log: ReadLog | None 
             yield table if fragment.layout is None else aligned(table, fragment.layout)
 
 
-def read_head(source: SourceConfig, num_rows: int) -> Any:
-    """The first rows of a source as one raw pyarrow table."""
+def read_head(source: SourceConfig, num_rows: int, log: ReadLog | None = None) -> Any:
+    """The first rows of a source as one raw pyarrow table; `log` says whether lines may be shown."""
     import pyarrow as pa
 
     if source.uri.startswith("sql:"):
@@ -152,7 +152,7 @@ def read_head(source: SourceConfig, num_rows: int) -> Any:
     blocks: list[Any] = []
     found = 0
     for fragment in list_fragments(source, ranges=False):
-        for block in read_fragment(fragment, source):
+        for block in read_fragment(fragment, source, log):
             blocks.append(block.slice(0, num_rows - found))
             found += blocks[-1].num_rows
             if found >= num_rows:

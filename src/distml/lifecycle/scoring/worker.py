@@ -78,7 +78,7 @@ class Scorer:
         import pyarrow as pa
 
         name = f"{self.scratch}/{fragment.index:05d}-{uuid.uuid4().hex[:8]}"
-        log = ReadLog()
+        log = ReadLog(is_private=any(column.private for column in predictor.schema.columns))
         findings: list[Finding] = []
         num_seen = 0
         with ExitStack() as stack:
