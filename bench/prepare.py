@@ -4,6 +4,7 @@
     python bench/prepare.py --engine ray --rows 10000000 --peers polars
     python bench/prepare.py --rows 100000 --columns 1000 --peers ""
     python bench/prepare.py --taxi FOLDER                # files of CSV, against polars
+    python bench/prepare.py --adult FOLDER               # one row of adult.data, as a request has it
 
 All in one run, in turn, so that the ratios hold on a machine that others use too. Each does its work several times;
 what is compared are medians. `polars` does the same work: duplicates by hash, a split by hash, a summary of each split,
@@ -21,6 +22,7 @@ import statistics
 import tempfile
 import threading
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -31,9 +33,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distml.cluster.on_ray import local_cluster
-from distml.config import RunConfig, parse_config
+from distml.config import RunConfig, load_config, parse_config
 from distml.data import Engine, LocalEngine
+from distml.features.few import FewRows
 from distml.lifecycle.prepare import prepare
+from distml.records import records_from_table, table_from_records
 from distml.storage import Storage
 
 SIZES = (2, 5, 12, 50, 300, 2000)  # of the categorical columns, in turn
@@ -223,6 +227,26 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def measure_one_row(folder: str) -> None:
+    """Features of one JSON row, value by value and by the way of tables, for both recipes."""
+    overrides = [f"data.source.uri={folder}/adult.data", f"data.test.uri={folder}/adult.test"]
+    config = load_config(Path(__file__).parents[1] / "configs/adult.yaml", overrides)
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare(config, Storage(scratch), LocalEngine())
+        table, _ = prepared.rows("test")
+    (row,) = records_from_table(table.select([column.name for column in prepared.schema.inputs]).slice(0, 1))
+    for recipe, pipeline in prepared.pipelines.items():
+        few = FewRows.of(pipeline)
+        assert few is not None and few.encode([row]) is not None
+        ways: dict[str, Callable[[], object]] = {
+            "value by value": lambda: few.encode([row]),  # noqa: B023
+            "as a table": lambda: pipeline.transform(table_from_records([row], prepared.schema)),  # noqa: B023
+        }
+        taken = {name: min(timeit.repeat(way, number=200, repeat=9)) / 200 * 1e6 for name, way in ways.items()}
+        told = ", ".join(f"{micros:.0f} us {name}" for name, micros in taken.items())
+        print(f"{recipe}: {told}; {taken['value by value'] / taken['as a table']:.2f} of it")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -231,7 +255,11 @@ def main() -> None:
     parser.add_argument("--peers", default="polars,polars-bare,chain", help="of polars, polars-bare and chain")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--taxi", help="a folder of monthly CSV files, in place of a generated table")
+    parser.add_argument("--adult", help="the folder of adult.data and adult.test: what one row takes, in microseconds")
     given = parser.parse_args()
+    if given.adult:
+        measure_one_row(given.adult)
+        return
     peers = [name for name in given.peers.split(",") if name]
     with tempfile.TemporaryDirectory() as folder:
         if given.taxi:
