@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from distml.config.base import Kind
-from distml.derive.values import Value, as_texts
+from distml.derive.values import Value, as_texts, null_of
 
 NUMBER: tuple[Kind, ...] = ("numeric", "boolean")
 TRUTH: tuple[Kind, ...] = ("boolean",)
@@ -99,7 +99,7 @@ def _where(condition: Value, then: Value, otherwise: Value) -> Value:
     is_true, is_null = condition.data == 1, np.isnan(condition.data)
     lost = np.where(is_null, condition.lost, np.where(is_true, then.lost, otherwise.lost))
     chosen = _chosen(is_true, then, otherwise)
-    return Value(then.kind, _chosen(~is_null, Value(then.kind, chosen), _null(then.kind)), lost)
+    return Value(then.kind, _chosen(~is_null, Value(then.kind, chosen), null_of(then.kind)), lost)
 
 
 def _coalesce(first: Value, *others: Value) -> Value:
@@ -121,12 +121,6 @@ def _chosen(mask: Any, then: Value, otherwise: Value) -> Any:
         return then.data if mask else otherwise.data
     chosen = pa.array(np.atleast_1d(mask)) if np.ndim(mask) else pa.scalar(bool(mask))
     return pc.if_else(chosen, _scalar(then.data), _scalar(otherwise.data))
-
-
-def _null(kind: Kind) -> Value:
-    from distml.derive.values import null_of
-
-    return null_of(kind)
 
 
 def _scalar(text: Any) -> Any:

@@ -13,8 +13,8 @@ import ast
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache, reduce
-from typing import Any
 
 import numpy as np
 
@@ -243,8 +243,6 @@ class _Compiler:
         return self._refuse(node, f"{what} takes {wanted}", f"{self._source(node)}, {_WORDS[typed.kind]}", _RETYPE)
 
     def _date(self, node: ast.AST, text: str) -> Value:
-        from datetime import UTC, datetime
-
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -269,5 +267,5 @@ def _folded(function: Callable[[Value, Value], Value], parts: Sequence[_Typed]) 
     return parts[0] if len(parts) == 1 else _apply("boolean", lambda *values: reduce(function, values), *parts)
 
 
-def _as_number(value: Value) -> Any:
+def _as_number(value: Value) -> Value:
     return Value("numeric", value.data, value.lost)

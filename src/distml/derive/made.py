@@ -13,13 +13,13 @@ from distml.derive.values import read, write
 from distml.schema import Column, Schema
 
 
-class Note(Protocol):
-    """Notes a rule and the rows that break it, as `distml.clean` counts its findings."""
+class Found(Protocol):
+    """Notes a rule and the rows that break it: what cleaning, a floor higher, counts its findings by."""
 
     def __call__(self, rule: str, mask: Any, action: Any, shown: Any, remedy: str | None = None) -> Any: ...
 
 
-def derive(column: Column, schema: Schema, columns: Mapping[str, Any], num_rows: int, note: Note) -> Any:
+def derive(column: Column, schema: Schema, columns: Mapping[str, Any], num_rows: int, found: Found) -> Any:
     """A derived column's values, a pyarrow array [n], from the cleaned columns that it uses (texts may be coded).
 
     Rows without a finite result are missing, and noted. Raises `CodeError` where a user's function fails.
@@ -32,7 +32,7 @@ def derive(column: Column, schema: Schema, columns: Mapping[str, Any], num_rows:
     value = program.run({one.name: read(one, columns[one.name]) for one in used})
     if np.any(value.lost):
         lost = np.broadcast_to(value.lost, num_rows)
-        note("a derived value is a finite number", lost, "null", _Shown(used, columns))
+        found("a derived value is a finite number", lost, "null", _Shown(used, columns))
     return write(value, num_rows)
 
 

@@ -119,7 +119,7 @@ def _target(
     name: str, summary: TableSummary, vocabulary: tuple[str, ...], config: CategoricalConfig, target: Target | None,
     seed: int, *, scaled: bool,
 ) -> Transform:  # fmt: skip
-    counts = getattr(summary, "by_target", {}).get(name)
+    counts = summary.by_target.get(name)
     assert counts is not None and target is not None, f"target encoding of {name} needs its counts by target"
     assert counts.num_folds == config.folds, "counts of other folds"
     labels = [as_text(label) for label in target.labels] if isinstance(target, ClassTarget) else None

@@ -74,8 +74,9 @@ def overlap_finding(count: int, config: RunConfig) -> Finding:
 
 
 def check_rows(summaries: Mapping[Split, TableSummary], config: RunConfig) -> None:
-    for split, least in {"train": 2, "validation": 1, "test": 1}.items():
-        count = summaries[split].count  # type: ignore[index]
+    fewest: dict[Split, int] = {"train": 2, "validation": 1, "test": 1}
+    for split, least in fewest.items():
+        count = summaries[split].count
         if count < least:
             raise DataError(
                 f"at least {least} {split} rows are left after cleaning and splitting",

@@ -48,10 +48,13 @@ class Prepared:
         return batch.take(np.argsort(batch.rows, kind="stable"))
 
     def _no_rows(self, recipe: str) -> FeatureBatch:
+        return self.pipelines[recipe].encode(self._empty(), target=self.target, rows=np.empty(0, np.uint64))
+
+    def _empty(self) -> Any:
+        """A cleaned pyarrow table without rows."""
         import pyarrow as pa
 
-        schema = pa.schema([(column.name, column.arrow_type) for column in self.schema.kept])
-        return self.pipelines[recipe].encode(schema.empty_table(), target=self.target, rows=np.empty(0, np.uint64))
+        return pa.schema([(column.name, column.arrow_type) for column in self.schema.kept]).empty_table()
 
     def rows(self, split: Split) -> tuple[Any, np.ndarray]:
         """Cleaned validation or test rows as a pyarrow table and their hashes, in the order of the hashes."""
@@ -63,8 +66,7 @@ class Prepared:
             with_plain_texts(from_ipc(self.storage.read_bytes(f"{folder}/{n}"))) for n in self.storage.list(folder)
         ]
         if not tables:
-            kinds = [(column.name, column.arrow_type) for column in self.schema.kept]
-            return pa.schema(kinds).empty_table(), np.empty(0, np.uint64)
+            return self._empty(), np.empty(0, np.uint64)
         table = pa.concat_tables(tables).combine_chunks()
         hashes = table.column(ROW).to_numpy()
         order = np.argsort(hashes, kind="stable")

@@ -20,6 +20,7 @@ from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.rules import schema_rules
 from distml.monitor.drift import compare
 from distml.storage import Storage
+from distml.summary import TableSummary
 
 RATE = 0.001  # of false alarms over the columns of a split
 
@@ -129,7 +130,7 @@ def compare_splits(prepared: Prepared, min_psi: float) -> Iterable[dict[str, Any
         yield {"name": split, "rows": table.num_rows, "target": _target(prepared, summary), "drifted": drifted}
 
 
-def _target(prepared: Prepared, summary: Any) -> str:
+def _target(prepared: Prepared, summary: TableSummary) -> str:
     """A split's target in words: the mean, or the shares of its classes."""
     column = summary.columns[prepared.schema.target.name]
     if column.is_number:

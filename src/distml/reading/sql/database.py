@@ -7,6 +7,7 @@ variable holds it as it is: nothing in it need be escaped.
 from __future__ import annotations
 
 import os
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -98,8 +99,6 @@ def _engine(source: SourceConfig) -> Any:
 
 
 def _url(source: SourceConfig) -> Any:
-    import urllib.parse
-
     import sqlalchemy as sa
 
     try:

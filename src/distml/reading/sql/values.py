@@ -7,6 +7,7 @@ are texts; stamps with a zone are UTC. A column of several types, as SQLite allo
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -117,6 +118,4 @@ def _as_text(value: Any) -> str | None:
 
 
 def _as_json(value: Any) -> str | None:
-    import json
-
     return None if value is None else json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
