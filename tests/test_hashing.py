@@ -178,3 +178,11 @@ def test_a_hundred_thousand_images_do_not_collide():
     flat = pa.FixedSizeListArray.from_arrays(pa.array(pixels.reshape(-1)), 64)
     column = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (8, 8)), flat)
     assert len(np.unique(hash_column(column))) == len(np.unique(pixels, axis=0))
+
+
+def test_what_only_excluded_columns_hold_has_hashes_too():
+    spans = pa.array([(1, 2, 3), (1, 2, 4), None, (1, 2, 3)], pa.month_day_nano_interval())
+    first, second, missing, again = hash_column(spans).tolist()
+    assert first == again and len({first, second, missing}) == 3
+    runs = pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"])
+    assert hash_column(runs).tolist() == hash_column(pa.array(["a", "a", "b"])).tolist()

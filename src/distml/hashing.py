@@ -137,8 +137,12 @@ def _as_words(flat: np.ndarray) -> np.ndarray:
 
 def _encoded(column: Any) -> Any:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    if pa.types.is_nested(column.type):  # pyarrow can't tell distinct lists or structs
+    kind = column.type
+    if pa.types.is_run_end_encoded(kind):
+        return pc.run_end_decode(column).dictionary_encode()
+    if pa.types.is_nested(kind) or pa.types.is_interval(kind):  # pyarrow can't tell distinct ones
         column = pa.array([None if value is None else repr(value) for value in column.to_pylist()], pa.string())
     return column.dictionary_encode()
 

@@ -7,8 +7,55 @@ from typing import Any
 
 import numpy as np
 
+from distml.clean.convert import is_text
 from distml.hashing import combine, hash_column
 from distml.schema import Schema
+
+_EXACT = 2.0**53  # up to which a float64 is any whole number
+_DIGITS = r"^-?([0-9]{1,18}|[0-8][0-9]{18}|9[01][0-9]{17})$"  # of what an int64 holds for sure
+
+
+def column_hashes(cleaned: Any, raw: Any, kept: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+    """Hashes of each column of a cleaned pyarrow table, uint64 [n].
+
+    raw: the table that was cleaned; kept: bool over its rows. Whole numbers too large for a float64 are told apart by
+    what they were: identifiers of 64 bits are no copies of each other.
+    """
+    hashes = {name: hash_column(cleaned.column(name)) for name in cleaned.column_names}
+    for name in hashes.keys() & set(raw.column_names):
+        if schema[name].kind == "numeric" and schema[name].derived is None:
+            _tell_apart(hashes[name], cleaned.column(name), raw.column(name), kept)
+    return hashes
+
+
+def _tell_apart(hashes: np.ndarray, cleaned: Any, raw: Any, kept: np.ndarray) -> None:
+    """Puts the hashes of large whole numbers in the place of those of the numbers that they are rounded to."""
+    import pyarrow.compute as pc
+
+    bounds = pc.min_max(cleaned).as_py().values()
+    if not any(bound is not None and abs(bound) >= _EXACT for bound in bounds):
+        return
+    numbers = np.abs(cleaned.to_numpy())
+    rows = np.flatnonzero((numbers >= _EXACT) & (numbers < 2.0**63))
+    whole = _as_whole(raw.take(np.flatnonzero(kept)[rows]))
+    as_cleaned = pc.equal(pc.cast(whole, "double", safe=False), cleaned.take(rows))  # not replaced, not clipped
+    same = np.flatnonzero(pc.fill_null(as_cleaned, False).to_numpy())
+    hashes[rows[same]] = hash_column(whole.take(same))
+
+
+def _as_whole(values: Any) -> Any:
+    """A raw column as int64, null where it is something else."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_integer(values.type) or pa.types.is_decimal(values.type):
+        return values.cast(options=pc.CastOptions.unsafe(pa.int64()))
+    if not is_text(values.type):
+        return pa.chunked_array([pa.nulls(len(values), pa.int64())])
+    texts = pc.utf8_trim_whitespace(values)
+    return pc.if_else(pc.match_substring_regex(texts, _DIGITS), texts, None).cast(pa.int64())
 
 
 def whole_hashes(hashes: Mapping[str, np.ndarray], raw: Any, kept: np.ndarray, schema: Schema) -> np.ndarray:

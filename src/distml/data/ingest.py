@@ -16,7 +16,7 @@ from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
 from distml.config.source import SourceConfig
 from distml.config.split import SplitConfig
 from distml.data.dealing import SPLITS, Dealing, Split
-from distml.data.identity import input_hashes, repeated, whole_hashes
+from distml.data.identity import column_hashes, input_hashes, repeated, whole_hashes
 from distml.data.parts import (
     PLACE,
     ROW,
@@ -28,11 +28,10 @@ from distml.data.parts import (
     no_hashes,
     placed,
     taken,
-    to_ipc,
 )
 from distml.data.split import UNDECIDED, SplitPlan, foresee
 from distml.errors import DistmlError
-from distml.hashing import hash_column
+from distml.ipc import to_ipc
 from distml.reading.files import Fragment
 from distml.reading.log import ReadLog
 from distml.reading.source import read_fragment
@@ -134,7 +133,7 @@ class Ingest:
         findings = [replace(f.placed(self.table, first), file=fragment.path) for f in cleaned.findings]
         if len(cleaned.quarantined):
             self._quarantine(name, raw.table, cleaned)
-        hashes = {column: hash_column(cleaned.table.column(column)) for column in cleaned.table.column_names}
+        hashes = column_hashes(cleaned.table, raw.table, cleaned.kept, self.cleaner.schema)
         rows = whole_hashes(hashes, raw.table, cleaned.kept, self.cleaner.schema)
         kept = self._with_target(cleaned.table, findings)
         findings += self._findings_of_order(fragment, first, cleaned, kept)

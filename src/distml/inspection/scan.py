@@ -16,9 +16,9 @@ import numpy as np
 from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
 from distml.clean.convert import whole
 from distml.config.source import SourceConfig
-from distml.data.identity import input_hashes, whole_hashes
+from distml.data.identity import column_hashes, input_hashes, whole_hashes
 from distml.errors import DistmlError
-from distml.hashing import hash_column, hash_text, mix, row_hashes
+from distml.hashing import hash_text, mix, row_hashes
 from distml.images import without_pixels
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.stretch import Run, Stretch
@@ -127,7 +127,7 @@ class Scan:
         salt = hash_text(f"{fragment.path}:{fragment.start}")
         drawn = mix(mix((place + fragment.first_row).astype(np.uint64)) ^ salt)
         chosen = np.sort(np.argsort(drawn, kind="stable")[: self.sample_size])
-        hashes = {name: hash_column(table.column(name)) for name in table.column_names}
+        hashes = column_hashes(table, raw, cleaned.kept, self.cleaner.schema)
         return _Block(
             size=self.sample_size,
             columns={name: self._column(name, table.column(name), hashed) for name, hashed in hashes.items()},
