@@ -14,9 +14,10 @@ from distml.data import SPLITS, SplitPlan, plan_split
 from distml.data.dealing import Dealing
 from distml.data.encode import Dealer, Encode, SummariseAgain, SummariseDropped
 from distml.data.ingest import Summarise
-from distml.data.parts import PLACE, ROW, PartTask, from_ipc, with_rows
+from distml.data.parts import PLACE, ROW, PartTask, with_rows
 from distml.data.split import with_folds
 from distml.hashing import row_hashes
+from distml.ipc import from_ipc
 from distml.storage import Storage
 from distml.summary import TableSummary
 from tables import cleaner_of, raw_table

@@ -14,10 +14,11 @@ from distml.config import SourceConfig, SplitConfig
 from distml.data import SPLITS
 from distml.data.dealing import Dealing
 from distml.data.ingest import Ingest, Summarise
-from distml.data.parts import PLACE, ROW, Part, columns_of, from_ipc, hashes_of, to_ipc
+from distml.data.parts import PLACE, ROW, Part, columns_of, hashes_of
 from distml.data.split import UNDECIDED, SplitPlan
 from distml.errors import DataError
 from distml.hashing import mix, row_hashes
+from distml.ipc import from_ipc, to_ipc
 from distml.reading.source import list_fragments
 from distml.storage import Storage
 from distml.summary import TableSummary

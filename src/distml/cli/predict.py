@@ -51,7 +51,7 @@ def predict(
     """
     begin(json)
     from distml.lifecycle.predict import plan_scoring, source_of
-    from distml.reading.sql import held
+    from distml.reading.sql import one_state
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
@@ -59,7 +59,7 @@ def predict(
     version = resolve(StoreRegistry(home), reference)
     table = source_of(home, version, source, overrides)
     try:
-        with held(table):
+        with one_state(table):
             job = plan_scoring(version, home, table, out)
             with _started(engine, job) as chosen:
                 scored = job.run(chosen, _progress(len(job.fragments)))

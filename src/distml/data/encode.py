@@ -14,8 +14,9 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.data.dealing import SPLITS, Split
 from distml.data.ingest import Summarise
-from distml.data.parts import PartTask, Summaries, columns_of, hashes_of, taken, to_ipc, with_rows
+from distml.data.parts import PartTask, Summaries, columns_of, hashes_of, taken, with_rows
 from distml.data.split import SplitPlan
+from distml.ipc import to_ipc
 from distml.storage import Storage
 from distml.summary import TableSummary, as_numbers
 

@@ -103,19 +103,3 @@ def placed(error: DistmlError, fragment: Fragment) -> DistmlError:
         return error
     where = f"{fragment.path}, {error.where}" if error.where else fragment.path
     return type(error)(error.rule, received=error.received, where=where, remedy=error.remedy)
-
-
-def to_ipc(table: Any) -> bytes:
-    """A pyarrow table as an Arrow IPC file."""
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
-
-
-def from_ipc(content: bytes) -> Any:
-    import pyarrow as pa
-
-    return pa.ipc.open_file(pa.BufferReader(content)).read_all()

@@ -23,7 +23,7 @@ from distml.lifecycle.scoring.worker import FILE, REASON, ROW, prediction_fields
 from distml.package import MANIFEST
 from distml.reading.files import Fragment
 from distml.reading.source import list_fragments, read_layout
-from distml.reading.sql import held
+from distml.reading.sql import one_state
 from distml.reading.text import read_names
 from distml.registry import Version
 from distml.schema import Schema
@@ -75,7 +75,7 @@ def source_of(storage: Storage, version: Version, uri: str, overrides: Sequence[
 
 def predict_table(version: Version, storage: Storage, source: SourceConfig, out: str, engine: Engine) -> Scored:
     """Scores every row of a source, as `plan_scoring` and `ScoringJob.run` say."""
-    with held(source):
+    with one_state(source):
         return plan_scoring(version, storage, source, out).run(engine)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner, merge_findings
+from distml.clean.tidy import HEAD_ROWS, tidied
 from distml.config import RunConfig, SourceConfig
 from distml.data.dealing import SPLITS, Dealing, Split
 from distml.data.encode import Bins, Dealer, Encode
@@ -34,13 +35,12 @@ from distml.lifecycle.rules import enforce, schema_content, with_schema
 from distml.models import FAMILIES
 from distml.reading.log import ReadLog
 from distml.reading.source import fingerprint, list_fragments, read_head, read_layout
-from distml.reading.sql import held
+from distml.reading.sql import one_state
 from distml.schema import Schema, infer_schema
 from distml.storage import Storage, content_hash
 from distml.summary import ByTarget, ColumnSummary, TableSummary, decile_edges, sample_size_for
 from distml.target import Target, fit_target
 
-HEAD_ROWS = 50_000
 _FORMAT = 2  # of what this stage writes; part of its key
 
 
@@ -78,7 +78,7 @@ def prepare(
     `look` is called between the passes of a stage that is run, and tells more findings.
     Raises `DataError` for a table that breaks a rule of the config; nothing half-written is left then.
     """
-    with held(*_tables(config).values()):
+    with one_state(*_tables(config).values()):
         key = prepare_key(config)
         prefix = f"prepared/{key}"
         if storage.exists(f"{prefix}/result.json"):
@@ -166,18 +166,10 @@ def _tables(config: RunConfig) -> dict[TableName, SourceConfig]:
 
 def _fit_cleaner(config: RunConfig) -> RowCleaner:
     """The schema from the first rows, tidied as every row will be, and the cleaner that enforces it."""
-    import pyarrow as pa
 
     head = read_head(config.data.source, HEAD_ROWS, ReadLog(is_private=bool(config.data.private)))
-    tidier = RowCleaner(
-        schema=Schema(()),
-        missing=config.data.source.missing,
-        strip=config.clean.strip,
-        replace=config.clean.replace,
-    )
-    names = head.column_names
-    tidied = pa.table([tidier.tidy(*named) for named in zip(names, head.columns, strict=True)], names)
-    schema = with_derived(infer_schema(tidied, config.data, config.features.image), config.features)
+    rows = tidied(head, config.data.source, config.clean)
+    schema = with_derived(infer_schema(rows, config.data, config.features.image), config.features)
     cleaner = RowCleaner.from_config(schema, config.data.source, config.clean)
     if config.features.functions:
         check_rowwise(schema, cleaner.apply(head).table)

@@ -10,9 +10,10 @@ import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner
-from distml.data.parts import ROW, from_ipc
+from distml.data.parts import ROW
 from distml.data.split import SPLITS, Split, SplitPlan
 from distml.features import FeaturePipeline
+from distml.ipc import from_ipc
 from distml.schema import Schema, with_plain_texts
 from distml.storage import Storage
 from distml.summary import TableSummary

@@ -10,7 +10,7 @@ from distml.config.source import written_like
 from distml.errors import ConfigError
 from distml.lifecycle.deploy import config_of
 from distml.lifecycle.prepare import prepare_key
-from distml.reading.sql import held
+from distml.reading.sql import one_state
 from distml.registry import Version
 from distml.storage import Storage
 
@@ -49,7 +49,7 @@ def _inheriting(config: RunConfig, champion: Version, lineage: Mapping[str, Any]
     if lineage["split"]["dealing"]["kind"] not in ("random", "stratified", "group"):
         return config
     table = with_absolute_paths(config)
-    with held(*(source for source in (table.data.source, table.data.test) if source is not None)):
+    with one_state(*(source for source in (table.data.source, table.data.test) if source is not None)):
         if prepare_key(table) == lineage["prepared"]:
             return config
     return config.model_copy(update={"split": config.split.model_copy(update={"inherit": champion.label})})

@@ -14,6 +14,7 @@ from typing import Any
 
 from distml.clean import RowCleaner
 from distml.clean.convert import whole
+from distml.clean.tidy import HEAD_ROWS, tidied
 from distml.config import CleanConfig, DataConfig, RolesConfig
 from distml.config.base import Kind
 from distml.errors import DataError
@@ -24,12 +25,11 @@ from distml.inspection.leaks import Leaks, find_leaks
 from distml.inspection.targets import Target, look_at_target, resolve_column
 from distml.inspection.tokens import Tokens, trimmed
 from distml.proposal.remarks import are_cases, remarks_on
-from distml.proposal.tables import Table, altered, data_of, tidied, tokens_of
+from distml.proposal.tables import Table, altered, data_of, tokens_of
 from distml.reading.source import read_head
 from distml.schema import Schema, infer_schema
 from distml.summary import as_numbers
 
-HEAD_ROWS = 50_000  # the first rows, from which a run infers kinds
 _FEWEST = 4  # rows, of which validation and test get one each
 
 
@@ -146,7 +146,7 @@ def _typed(table: Table, test: Table | None, target: str) -> _Typed:
     if aim.respelt:
         nulled = clean.replace.get(target, {})
         clean = altered(clean, replace={**clean.replace, target: {**nulled, **aim.respelt}})
-    rows = tidied(table.sample.table, data, clean)
+    rows = tidied(table.sample.table, data.source, clean)
     inferred = infer_schema(rows, data)
     kinds = _kinds(inferred, rows, test, data, clean)
     data = altered(data, kinds={str(remark.column): kind for remark, kind in kinds})
@@ -159,11 +159,11 @@ def _typed(table: Table, test: Table | None, target: str) -> _Typed:
 
 
 def _look_at_target(table: Table, test: Table | None, data: DataConfig, clean: CleanConfig) -> Target:
-    rows = tidied(table.sample.table.select([data.target]), data, clean)
+    rows = tidied(table.sample.table.select([data.target]), data.source, clean)
     schema = infer_schema(rows, DataConfig(source=data.source, target=data.target))
     in_test = None
     if test is not None and data.test is not None:
-        in_test = whole(tidied(test.named_as(data.test).select([data.target]), data, clean).column(0))
+        in_test = whole(tidied(test.named_as(data.test).select([data.target]), data.source, clean).column(0))
     return look_at_target(
         data.target, whole(rows.column(0)), schema.target.dtype, in_test, is_whole=table.sample.is_whole
     )
@@ -182,12 +182,12 @@ def _kinds(
             if reason is not None:
                 found[column.name] = (reason, "categorical")
     if test is not None and data.test is not None:
-        in_test = infer_schema(tidied(test.named_as(data.test), data, clean), data)
+        in_test = infer_schema(tidied(test.named_as(data.test), data.source, clean), data)
         for column in schema.features:
             kind = in_test[column.name].kind
             if kind == "categorical" != column.kind and column.name not in found:
                 found[column.name] = (f"is {column.kind} here, but not in the test table", "categorical")
-    head = infer_schema(tidied(read_head(data.source, HEAD_ROWS), data, clean), data)
+    head = infer_schema(tidied(read_head(data.source, HEAD_ROWS), data.source, clean), data)
     for column in schema.features:
         if head[column.name].kind != column.kind and column.name not in found:
             found[column.name] = (f"would be read as {head[column.name].kind} from the first rows alone", column.kind)

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distml.clean import RowCleaner
 from distml.clean.convert import is_text
-from distml.config import CleanConfig, DataConfig, SourceConfig
+from distml.config import DataConfig, SourceConfig
 from distml.errors import DataError
 from distml.inspection.tokens import Tokens, find_tokens
 from distml.reading.sample import Sample, sample_table
 from distml.reading.survey import Survey, survey
-from distml.schema import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +108,3 @@ def _test_source(test: Table, source: SourceConfig, table: Table) -> SourceConfi
             remedy="leave --test out: test rows are then dealt from the source",
         )
     return altered(test.source, missing=source.missing, columns=columns)
-
-
-def tidied(table: Any, data: DataConfig, clean: CleanConfig) -> Any:
-    """Rows as a schema is inferred from them: stripped, missing tokens nulled, values replaced."""
-    import pyarrow as pa
-
-    tidier = RowCleaner(schema=Schema(()), missing=data.source.missing, strip=clean.strip, replace=clean.replace)
-    names = table.column_names
-    return pa.table([tidier.tidy(*named) for named in zip(names, table.columns, strict=True)], names)

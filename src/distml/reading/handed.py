@@ -6,6 +6,7 @@ when the same rows come again, in whatever order and from whatever library.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,14 @@ import numpy as np
 from distml.config import RunConfig, SourceConfig
 from distml.errors import DataError, DistmlError
 from distml.hashing import row_hashes
+from distml.ipc import from_ipc, to_ipc
 from distml.reading.frames import as_table
 from distml.storage import Storage, content_hash
 
 FOLDER = "tables"
 RESULT = "_table.json"  # written last; no file of the table, as its name says
 _FILE_BYTES = 128 << 20
+_BATCH_ROWS = 1 << 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +85,6 @@ def _write(data: Any, storage: Storage, scratch: str) -> list[Piece]:
 
 def _write_dataset(dataset: Any, storage: Storage, scratch: str) -> list[Piece]:
     """Each block written by the worker that has it; nothing but what it is known by comes here."""
-    import pickle
-
     import pyarrow as pa
 
     def write(block: Any) -> Any:
@@ -105,22 +106,12 @@ def _write_dataset(dataset: Any, storage: Storage, scratch: str) -> list[Piece]:
 def _write_piece(table: Any, storage: Storage, scratch: str) -> Piece:
     table = table.combine_chunks().unify_dictionaries()
     key = f"{scratch}/{uuid4().hex}.arrow"
-    storage.write_bytes(key, _as_ipc(table))
+    storage.write_bytes(key, to_ipc(table, _BATCH_ROWS))
     return Piece(
         key=key, schema=table.schema.remove_metadata(), num_rows=table.num_rows,
         hashes=int(row_hashes(table).sum(dtype=np.uint64)),
         nulls=tuple(column.null_count for column in table.columns),
     )  # fmt: skip
-
-
-def _as_ipc(table: Any) -> bytes:
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
-        writer.write_table(table, max_chunksize=1 << 17)
-    return sink.getvalue().to_pybytes()
 
 
 def _common(pieces: Sequence[Piece]) -> Any:
@@ -167,7 +158,9 @@ def _publish(storage: Storage, pieces: Sequence[Piece], schema: Any, scratch: st
         if piece.schema.equals(schema):
             storage.rename(piece.key, f"{whole}/{name}")
         else:
-            storage.write_bytes(f"{whole}/{name}", _as_ipc(_read(storage, piece.key).cast(schema)))
+            storage.write_bytes(
+                f"{whole}/{name}", to_ipc(from_ipc(storage.read_bytes(piece.key)).cast(schema), _BATCH_ROWS)
+            )
     storage.write_json(f"{whole}/{RESULT}", {"num_rows": sum(piece.num_rows for piece in kept), "num_files": len(kept)})
     if storage.is_local:
         storage.rename(whole, key)
@@ -175,9 +168,3 @@ def _publish(storage: Storage, pieces: Sequence[Piece], schema: Any, scratch: st
     storage.delete(key)
     for name in (*names, RESULT):  # an object store has no folders to rename
         storage.rename(f"{whole}/{name}", f"{key}/{name}")
-
-
-def _read(storage: Storage, key: str) -> Any:
-    import pyarrow as pa
-
-    return pa.ipc.open_file(pa.BufferReader(storage.read_bytes(key))).read_all()

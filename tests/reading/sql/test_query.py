@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from distml.config import SourceConfig
 from distml.errors import DataError
 from distml.reading.source import list_fragments, read_fragment, read_head
-from distml.reading.sql import count_rows, held
+from distml.reading.sql import count_rows, one_state
 
 TYPES = """
 CREATE TABLE t (i integer, big bigint, f double precision, d numeric(10, 2), b boolean, s text, e date, z timestamp,
@@ -218,7 +218,7 @@ def test_nothing_at_all(database):
 def test_parts_are_of_one_state_of_postgresql(postgres):
     postgres.execute("DROP TABLE IF EXISTS t", "CREATE TABLE t (k integer, s text)", _counted(100))
     source = source_of(postgres.uri, partition={"column": "k", "num": 4})
-    with held(source):
+    with one_state(source):
         fragments = list_fragments(source)
         postgres.execute("INSERT INTO t VALUES (5, 'new')", "DELETE FROM t WHERE k > 90", "UPDATE t SET s = 'y'")
         with ThreadPoolExecutor() as pool:  # as workers do, which know the fragment alone
@@ -242,7 +242,7 @@ def test_rows_that_move_between_parts_meanwhile_are_read_once(postgres):
         moving = pool.submit(move)
         try:
             for _ in range(3):
-                with held(source):
+                with one_state(source):
                     rows = rows_of(source)
                 assert sorted(row["n"] for row in rows) == list(range(2000))
                 assert sorted(row["k"] for row in rows) == list(range(2000))
@@ -252,7 +252,7 @@ def test_rows_that_move_between_parts_meanwhile_are_read_once(postgres):
 
 
 def test_a_snapshot_that_is_over_is_said(postgres):
-    with held(source_of(postgres.uri, "SELECT 1 AS a")):
+    with one_state(source_of(postgres.uri, "SELECT 1 AS a")):
         fragments = list_fragments(source_of(postgres.uri, "SELECT 1 AS a"))
     with pytest.raises(
         DataError, match=r"all parts of a query are read in one snapshot of one server; received .*snapshot"
@@ -263,14 +263,17 @@ def test_a_snapshot_that_is_over_is_said(postgres):
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_a_sqlite_file_that_is_written_to_meanwhile_is_refused(sqlite, mode):
     uri = sqlite(f"PRAGMA journal_mode = {mode}", "CREATE TABLE t (k integer)", "INSERT INTO t VALUES (1)")
-    with pytest.raises(DataError, match="another process has written to the database meanwhile"), held(source_of(uri)):
+    with (
+        pytest.raises(DataError, match="another process has written to the database meanwhile"),
+        one_state(source_of(uri)),
+    ):
         sqlite("INSERT INTO t VALUES (2)")
-    with held(source_of(uri)):
+    with one_state(source_of(uri)):
         assert len(rows_of(source_of(uri))) == 2
 
 
 def test_files_hold_nothing(tmp_path):
-    with held(SourceConfig(uri=str(tmp_path / "rows.csv"))):
+    with one_state(SourceConfig(uri=str(tmp_path / "rows.csv"))):
         pass
 
 

@@ -7,7 +7,7 @@ fail at others, and there are few for other databases: one way for all is worth 
 """
 
 from distml.reading.sql.fingerprint import content_of
-from distml.reading.sql.moment import held
+from distml.reading.sql.moment import one_state
 from distml.reading.sql.query import count_rows, list_parts, read_head, read_part
 
-__all__ = ["content_of", "count_rows", "held", "list_parts", "read_head", "read_part"]
+__all__ = ["content_of", "count_rows", "list_parts", "one_state", "read_head", "read_part"]

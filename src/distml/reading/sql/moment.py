@@ -20,7 +20,7 @@ def snapshot_of(source: SourceConfig) -> str | None:
 
 
 @contextmanager
-def held(*sources: SourceConfig) -> Iterator[None]:
+def one_state(*sources: SourceConfig) -> Iterator[None]:
     """While it lasts, fragments of sources that are queries are of one state of their database.
 
     PostgreSQL: a snapshot that every connection reads in, from wherever. SQLite: `DataError` at the end where another
