@@ -18,7 +18,7 @@ from distml.data.parts import PLACE, ROW, Part, columns_of, hashes_of
 from distml.data.split import UNDECIDED, SplitPlan
 from distml.errors import DataError
 from distml.hashing import mix, row_hashes
-from distml.ipc import from_ipc, to_ipc
+from distml.ipc import from_ipc
 from distml.reading.source import list_fragments
 from distml.storage import Storage
 from distml.summary import TableSummary
@@ -66,11 +66,6 @@ def one(storage, tmp_path):
         return found
 
     return of
-
-
-@pytest.mark.parametrize("table", [raw_table(20), raw_table(20).slice(3, 4), raw_table(1).slice(0, 0)])
-def test_ipc_comes_back(table):
-    assert from_ipc(to_ipc(table)).equals(table)
 
 
 def test_a_block_is_cleaned_and_hashed(one):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from distml.config import ModelConfig, SearchConfig, parse_config
@@ -13,14 +10,9 @@ from distml.errors import ConfigError
 from distml.inspection import Remark
 from distml.inspection.remark import counted, shown
 from distml.metrics import metric_for
+from distml.proposal.commented import comment, render
 from distml.proposal.propose import Proposal
 from distml.reading.header import IS_NUMBER
-
-WIDTH = 110
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
-_WORDS = frozenset(("y", "n", "yes", "no", "true", "false", "on", "off", "null", "none"))
-
-Comments = Mapping[tuple[str, ...], str]
 
 
 def draft(proposal: Proposal, path: str) -> str:
@@ -29,7 +21,7 @@ def draft(proposal: Proposal, path: str) -> str:
     Raises `ConfigError` where the table's names can't be told from what a config means by them, as `${x}` can't.
     """
     lines = [
-        *_comment(_introduction(proposal)),
+        *comment(_introduction(proposal)),
         f"#   distml validate {path}",
         f"#   distml run {path}",
         "",
@@ -48,9 +40,6 @@ def draft(proposal: Proposal, path: str) -> str:
             remedy="rename them in the table, or with --columns",
         )
     return text
-
-
-# What is said
 
 
 def _introduction(proposal: Proposal) -> str:
@@ -137,7 +126,7 @@ def _remarks(proposal: Proposal) -> Iterator[str]:
     if likely or proposal.remarks:
         yield "# What else was seen; nothing was done about it"
     for remark in (*likely, *proposal.remarks):
-        yield from _comment(f"{remark.column}: {remark.text}" if remark.column else remark.text, "# - ", "#   ")
+        yield from comment(f"{remark.column}: {remark.text}" if remark.column else remark.text, "# - ", "#   ")
         if remark.change is not None:
             yield f"#     {remark.change}"
 
@@ -149,91 +138,3 @@ def _defaults(proposal: Proposal) -> Iterator[str]:
     yield f"# model: {{families: [{', '.join(ModelConfig().families)}]}}"
     yield f"# search: {{num_samples: {SearchConfig().num_samples}, metric: {metric}}}"
     yield f"# gates: {{{metric}: {{threshold: …}}}}"
-
-
-# How it is written
-
-
-def render(value: Mapping[str, Any], comments: Comments, path: tuple[str, ...] = ()) -> list[str]:
-    """Lines of YAML for nested mappings; `comments` by path, where the last part may be an item of a list.
-
-    >>> print("\\n".join(render({"a": {"b": ["x", "no"]}, "c": 1}, {("a", "b", "no"): "why", ("c",): "because"})))
-    a:
-      b:
-        - x
-        - "no"  # why
-    c: 1  # because
-    """
-    lines: list[str] = []
-    indent = "  " * len(path)
-    for key, item in value.items():
-        here = (*path, str(key))
-        head, note = f"{indent}{scalar(key)}:", comments.get(here)
-        has_notes = any(other[: len(here)] == here and other != here for other in comments)
-        if isinstance(item, Mapping) and (has_notes or len(path) < 2):
-            lines += [*_noted(head, note, indent), *render(item, comments, here)]
-        elif isinstance(item, list) and has_notes:
-            lines += _noted(head, note, indent)
-            for part in item:
-                lines += _noted(f"{indent}  - {scalar(part)}", comments.get((*here, str(part))), f"{indent}  ")
-        else:
-            lines += _noted(f"{head} {flow(item)}", note, indent)
-    return lines
-
-
-def _noted(line: str, note: str | None, indent: str) -> list[str]:
-    """A line with its comment behind it, or above where it is long; a long line of values is broken."""
-    if not note:
-        return _broken(line, indent)
-    if len(line) + len(note) + 4 <= WIDTH:
-        return [f"{line}  # {note}"]
-    return [*_comment(note, f"{indent}# ", f"{indent}# "), *_broken(line, indent)]
-
-
-def _broken(line: str, indent: str) -> list[str]:
-    if len(line) <= WIDTH or not line.endswith(("]", "}")):
-        return [line]
-    # Only between values: a break within quotes would be part of the text.
-    parts = re.findall(r'(?:[^,"]|"(?:\\.|[^"\\])*")+,?', line)
-    lines, current = [], ""
-    for part in parts:
-        if current and len(current) + len(part) > WIDTH:
-            lines.append(current.rstrip())
-            current = f"{indent}    {part.lstrip()}"
-        else:
-            current += part
-    return [*lines, current]
-
-
-def _comment(text: str, first: str = "# ", rest: str = "# ") -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def flow(value: Any) -> str:
-    """A value on one line.
-
-    >>> flow({"?": None, "x": [1, "a b", True]})
-    '{"?": null, x: [1, "a b", true]}'
-    """
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{scalar(key)}: {flow(item)}' for key, item in value.items())}}}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(map(flow, value))}]"
-    return scalar(value)
-
-
-def scalar(value: Any) -> str:
-    """A scalar, in quotes where YAML would take a text for something else.
-
-    >>> scalar("age"), scalar("yes"), scalar("1e5"), scalar(None), scalar(True), scalar(">50K")
-    ('age', '"yes"', '"1e5"', 'null', 'true', '">50K"')
-    """
-    if not isinstance(value, str):
-        text = json.dumps(value)
-        return text if "." in text else text.replace("e-", ".0e-").replace("e+", ".0e+")  # 1e-05 is a text in YAML 1.1
-    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    quoted = json.dumps(value, ensure_ascii=False)  # whose escapes are YAML's too, but those of rare characters
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
