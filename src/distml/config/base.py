@@ -44,5 +44,5 @@ def as_text(value: Scalar) -> str:
 class ResourcesConfig(Section):
     """What one piece of work reserves on the cluster."""
 
-    cpu: float = Field(1, gt=0)
-    gpu: float = Field(0, ge=0)
+    cpu: float = Field(1, gt=0, description="CPUs, or a share of one")
+    gpu: float = Field(0, ge=0, description="GPUs, or a share of one")

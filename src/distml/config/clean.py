@@ -12,10 +12,12 @@ from distml.config.base import Action, Scalar, Section
 class RuleConfig(Section):
     """What values of a column are possible, and what happens to the others."""
 
-    min: float | None = None
-    max: float | None = None
-    allowed: tuple[Scalar, ...] | None = None
-    on_violation: Action | None = Field("fail", description="drop, null, clip, quarantine or fail")
+    min: float | None = Field(None, description="the least possible number; of dates in seconds since 1970")
+    max: float | None = Field(None, description="the largest possible number; of dates in seconds since 1970")
+    allowed: tuple[Scalar, ...] | None = Field(None, description="the only possible values")
+    on_violation: Action | None = Field(
+        "fail", description="what becomes of a row or value; quarantine: a side file, with the reason"
+    )
 
     @field_validator("on_violation", mode="before")
     @classmethod

@@ -30,8 +30,10 @@ class DataConfig(Section):
 
     source: SourceConfig
     test: SourceConfig | None = Field(None, description="a test table of its own; null: split.test of the source")
-    target: str
-    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    target: str = Field(description="the column to predict")
+    task: Literal["auto", "binary", "multiclass", "regression"] = Field(
+        "auto", description="auto: classes for texts, truth values and few whole numbers, else regression"
+    )
     positive: Scalar | None = Field(None, description="the class of a binary target that scores are about")
     roles: RolesConfig = RolesConfig()
     kinds: dict[str, Kind] = Field({}, description="kinds of columns, where they are not to be inferred")

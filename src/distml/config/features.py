@@ -23,8 +23,8 @@ class ClipConfig(Section):
     """Bounds that values are moved to, before they are scaled: numbers, or quantiles of the training rows."""
 
     quantiles: tuple[float, float] | None = Field(None, description="for example [0.01, 0.99]")
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="smaller values become this")
+    max: float | None = Field(None, description="larger values become this")
 
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> ClipConfig:
@@ -44,7 +44,7 @@ class ClipConfig(Section):
 class NumericConfig(Section):
     """Numeric columns, for families that want them imputed and scaled."""
 
-    impute: Impute = "median"
+    impute: Impute = Field("median", description="what of the training rows a missing value becomes")
     fill_value: float | None = Field(None, description="what missing values become with impute: constant")
     indicator: bool = Field(True, description="add a 0/1 column where a column has missing values")
     scale: Scale = Field(
@@ -52,7 +52,7 @@ class NumericConfig(Section):
         description="standard: mean and deviation; robust: median and quartiles; minmax: to [0, 1]; quantile: to a"
         " normal distribution; log1p: sign(x) log(1 + |x|), then standard",
     )
-    clip: ClipConfig | None = None
+    clip: ClipConfig | None = Field(None, description="bounds that values are moved to; null: none")
     bins: int | None = Field(
         None, ge=2, le=256, description="piecewise-linear encoding with that many quantile bins, instead of a scale"
     )

@@ -26,7 +26,7 @@ class RunConfig(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="names the model, its runs and its route")
     storage: str = Field("./distml-store", description="one path or URI (s3://, gs://) for every stage")
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(0, ge=0, lt=2**31, description="what every random choice follows from")
     data: DataConfig
     clean: CleanConfig = CleanConfig()
     validation: ValidateConfig = Field(ValidateConfig(), alias="validate")

@@ -13,9 +13,9 @@ from distml.config.base import Names, Section
 class SplitValuesConfig(Section):
     """What the column `data.roles.split` says of a row of each split."""
 
-    train: Names = ("train", "training")
-    validation: Names = ("validation", "valid", "val", "dev")
-    test: Names = ("test",)
+    train: Names = Field(("train", "training"), description="values of training rows")
+    validation: Names = Field(("validation", "valid", "val", "dev"), description="values of validation rows")
+    test: Names = Field(("test",), description="values of test rows")
     missing: Literal["train", "validation", "test"] | None = Field(
         None, description="the split of rows without a value; null: they are refused"
     )
@@ -51,8 +51,13 @@ class SplitConfig(Section):
         None, description="for group: rows with one value of it stay together. For time: null is data.roles.time"
     )
     values: SplitValuesConfig = SplitValuesConfig()
-    validation: float = Field(0.15, gt=0, lt=1)
-    test: float = Field(0.15, ge=0, lt=1, description="not used where data.test names a table")
+    validation: float = Field(0.15, gt=0, lt=1, description="share of the rows that trials are scored on")
+    test: float = Field(
+        0.15,
+        ge=0,
+        lt=1,
+        description="share of the rows that the winner is judged on; not used where data.test names a table",
+    )
     folds: int | None = Field(
         None, ge=2, le=100, description="folds that the rows which aren't test rows are dealt to as well"
     )

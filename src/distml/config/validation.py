@@ -19,7 +19,9 @@ class OutliersConfig(Section):
         description="tail: beyond a gap that the column's own tail doesn't explain, however heavy it is; robust_z: by "
         "deviations from the median; iqr: by the distance of the quartiles",
     )
-    threshold: float | None = Field(None, gt=0, description="of robust_z (null: 3.5) and iqr (null: 3)")
+    threshold: float | None = Field(
+        None, gt=0, description="so many deviations (robust_z; null: 3.5) or distances (iqr; null: 3) are too far"
+    )
     action: Reaction = "warn"
 
 
@@ -27,7 +29,10 @@ class ImbalanceConfig(Section):
     """When classes are too unequal."""
 
     threshold: float = Field(
-        0.2, ge=0, le=1, description="share of the smallest of two classes below which they are; of more in proportion"
+        0.2,
+        ge=0,
+        le=1,
+        description="the smaller of two classes has at least this share of the rows; of k, 2/k of it",
     )
     action: Reaction = "warn"
 
@@ -36,7 +41,9 @@ class DriftConfig(Section):
     """When two parts of the data are too different: training and test rows, or a table's beginning and its end."""
 
     # By the usual reading of the index, 0.1 is "some shift" (Siddiqi 2006).
-    min_psi: float = Field(0.1, ge=0, description="population stability index that is a drift, if significant too")
+    min_psi: float = Field(
+        0.1, ge=0, description="from this population stability index on, a significant difference is drift"
+    )
     action: Reaction = "warn"
 
 
@@ -48,7 +55,7 @@ class ValidateConfig(Section):
     missing: Reaction = Field("warn", description="what happens past max_missing")
     overlap: Literal["warn", "drop", "fail"] = Field(
         "drop",
-        description="test rows that also stand in the source: reported, dropped from training, or refused",
+        description="rows of the source that equal a row of the test table: reported, dropped, or refused",
     )
     leakage: Literal["warn", "drop", "fail"] = Field(
         "warn", description="columns that alone tell the target almost perfectly, or make it up: drop leaves them out"
