@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from distml.cli.options import DEFAULT_STORAGE, Config, Engine, Json, Name, Over
 from distml.cli.output import begin
 
 if TYPE_CHECKING:
+    from distml.config import RunConfig
     from distml.lifecycle.result import RunResult
     from distml.lifecycle.run import Stage
 
@@ -125,9 +127,20 @@ def _run(
     from distml.lifecycle.run import run as run_stages
 
     config = with_absolute_paths(load_config(path, overrides))
+    if engine == "ray" and until == "prepare" and not _needs_cluster(config):
+        engine = "local"
     return carry_out(
         config, engine, lambda resources: run_stages(config, resources, until=until), deploy=deploy, detach=detach
     )
+
+
+def _needs_cluster(config: RunConfig) -> bool:
+    """Whether a table is prepared over Ray, so that a cluster is to be started; in a job there is one."""
+    from distml.lifecycle.run import preflight
+    from distml.lifecycle.where import where_to_prepare
+
+    preflight(config)
+    return "RAY_ADDRESS" in os.environ or where_to_prepare(config).engine == "ray"
 
 
 def _end(outcome: RunResult) -> None:
