@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import whole
+
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 _STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 _LAST = np.uint64(31)
@@ -44,7 +46,7 @@ def hash_column(column: Any) -> np.ndarray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = _whole(column)
+    column = whole(column)
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), _NULL)
@@ -66,18 +68,6 @@ def hash_column(column: Any) -> np.ndarray:
     if missing is not None:
         hashes[missing] = _NULL
     return hashes
-
-
-def _whole(column: Any) -> Any:
-    import pyarrow as pa
-
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-    if column.num_chunks == 0:
-        return pa.array([], column.type)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _hash_numbers(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -106,10 +96,10 @@ def _exact_bits(column: Any, numbers: np.ndarray) -> np.ndarray:
     is_large = np.abs(numbers) >= 2.0**53
     if pa.types.is_floating(column.type):
         is_large &= np.abs(numbers) < 2.0**63
-        whole = np.where(is_large, numbers, 0.0).astype(np.int64)
+        integers = np.where(is_large, numbers, 0.0).astype(np.int64)
     else:
-        whole = pc.cast(pc.fill_null(column, 0), pa.int64(), safe=False).to_numpy()
-    return np.where(is_large, mix(whole.view(np.uint64)), numbers.view(np.uint64))
+        integers = pc.cast(pc.fill_null(column, 0), pa.int64(), safe=False).to_numpy()
+    return np.where(is_large, mix(integers.view(np.uint64)), numbers.view(np.uint64))
 
 
 def _hash_tensors(column: Any) -> np.ndarray:

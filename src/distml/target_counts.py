@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import whole, words_and_codes
 from distml.hashing import mix
 
 MAX_CATEGORIES = 100_000
@@ -20,6 +21,8 @@ _KEYS = ("category", "fold", "label")
 
 def folds_of(rows: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
     """The fold of each row by its hash, uint64 [n], and the seed: int64 [n] in [0, num_folds).
+
+    Folds of an encoding alone: those that `split.folds` deals rows to are a `SplitPlan`'s.
 
     >>> folds_of(np.arange(6, dtype=np.uint64), 3, seed=0).tolist()
     [0, 1, 1, 2, 2, 2]
@@ -46,9 +49,11 @@ class TargetCounts:
 
         if self.cells is None or len(categories) == 0:
             return
-        words, codes = _coded(categories)
+        words, codes = words_and_codes(whole(categories))
         is_number = pa.types.is_floating(target.type) or pa.types.is_integer(target.type)
-        labels, marks = (pa.array([], pa.string()), np.zeros(len(folds), np.int64)) if is_number else _coded(target)
+        labels, marks = pa.array([], pa.string()), np.zeros(len(folds), np.int64)
+        if not is_number:
+            labels, marks = words_and_codes(whole(target))
         keys = (codes * self.num_folds + folds) * (len(labels) + 1) + marks
         cells, counts, totals = _by_key(keys, pc.cast(target, pa.float64()).to_numpy() if is_number else None)
         rest, marks = np.divmod(cells, len(labels) + 1)
@@ -110,21 +115,6 @@ def _empty() -> Any:
 
     kinds = {"category": pa.string(), "fold": pa.int64(), "label": pa.string()}
     return pa.schema([*kinds.items(), ("count", pa.int64()), ("total", pa.float64())]).empty_table()
-
-
-def _coded(values: Any) -> tuple[Any, np.ndarray]:
-    """Distinct texts of a pyarrow array of texts, plain or coded, and the place of each value among them, int64 [n];
-    null comes after the last."""
-    import pyarrow as pa
-
-    if isinstance(values, pa.ChunkedArray):
-        is_coded = pa.types.is_dictionary(values.type)
-        values = (values.unify_dictionaries() if is_coded else values).combine_chunks()
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
-    words = values.dictionary.cast(pa.string())
-    places = values.indices.cast(pa.int64()).fill_null(len(words)).to_numpy(zero_copy_only=False)
-    return words, places
 
 
 def _taken(words: Any, places: np.ndarray) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean.convert import as_mask, cast, is_text, whole
+from distml.arrays import is_text, whole
+from distml.clean.convert import as_mask, cast
 from distml.clean.findings import MAX_EXAMPLES, Finding, Taken
 from distml.clean.pixels import OnImage, clean_images
 from distml.clean.rules import Found, check_replacements, check_rule, enforce, null_non_finite, replace_values

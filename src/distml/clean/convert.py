@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import is_text
 from distml.config.base import Scalar, as_text
 from distml.schema import Column
 
@@ -20,21 +21,6 @@ def as_mask(mask: Any) -> np.ndarray:
     if isinstance(mask, np.ndarray):
         return mask
     return pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
-
-
-def is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
-def whole(column: Any) -> Any:
-    """A chunked array as one array."""
-    import pyarrow as pa
-
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def is_number(value: Scalar) -> bool:

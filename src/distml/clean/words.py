@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import words_and_codes
 from distml.clean.convert import as_mask
 from distml.clean.findings import Taken
 from distml.clean.rules import Found
@@ -22,16 +23,7 @@ class Words:
     @classmethod
     def of(cls, values: Any) -> Words:
         """The words of a pyarrow array of texts or of a dictionary type."""
-        import pyarrow as pa
-
-        coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        dictionary = coded.dictionary
-        if dictionary.type != pa.string():
-            dictionary = dictionary.cast(pa.string())
-        indices = coded.indices.cast(pa.int64())
-        if indices.null_count:
-            indices = indices.fill_null(len(dictionary))
-        return cls(dictionary, indices.to_numpy())
+        return cls(*words_and_codes(values))
 
     def rows(self, mask: np.ndarray, *, missing: bool = False) -> np.ndarray:
         """A mask of words, bool [k], as one of rows, bool [n]; `missing` is what rows without a word get."""

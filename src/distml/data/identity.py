@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean.convert import is_text
+from distml.arrays import is_text
 from distml.hashing import combine, hash_column
 from distml.schema import Schema
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from distml import code
+from distml.arrays import whole
 from distml.code import CodeRef
 from distml.errors import CodeError
 from distml.schema import Column, Schema
@@ -53,16 +54,16 @@ def check_rowwise(schema: Schema, cleaned: Any) -> None:
         if column.code is None or not n:
             continue
         used = [schema[name] for name in column.uses]
-        arrays = [_one(table.column(name)) for name in column.uses]
+        arrays = [whole(table.column(name)) for name in column.uses]
         call(column, used, [pa.nulls(1, array.type) for array in arrays], 1)
         parts = [(0, n), (0, n // 2), (n // 2, n), (n - 1, n)]
         made = [call(column, used, [a.slice(low, high - low) for a in arrays], high - low) for low, high in parts]
         for (low, high), part in zip(parts[1:], made[1:], strict=True):
-            whole = made[0].slice(low, high - low)
-            differs = np.flatnonzero(~_same(whole, part))
+            among_all = made[0].slice(low, high - low)
+            differs = np.flatnonzero(~_same(among_all, part))
             if len(differs):
                 row = int(differs[0])
-                shown = "(private)" if column.private else f"{part[row].as_py()!r}, not {whole[row].as_py()!r}"
+                shown = "(private)" if column.private else f"{part[row].as_py()!r}, not {among_all[row].as_py()!r}"
                 raise CodeError(
                     "a row's value doesn't depend on other rows, as a request may hold one row alone",
                     received=f"row {low + row} among {high - low} rows is {shown} as among {n}",
@@ -130,13 +131,13 @@ def _as_array(result: Any) -> Any:
     import pyarrow as pa
 
     if isinstance(result, pa.ChunkedArray):
-        return _one(result)
+        return whole(result)
     if isinstance(result, pa.Array):
         return result
     if getattr(result, "ndim", None) != 1:  # numpy and pandas arrays have a shape
         return None
     try:
-        return _one(pa.array(result, from_pandas=True))
+        return whole(pa.array(result, from_pandas=True))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         return None
 
@@ -171,14 +172,6 @@ def _same(a: Any, b: Any) -> np.ndarray:
         return np.isclose(a.to_numpy(zero_copy_only=False), b.to_numpy(zero_copy_only=False), 1e-9, 0, equal_nan=True)
     both_null = pc.and_(a.is_null(), b.is_null())
     return pc.or_(both_null, pc.fill_null(pc.equal(a, b), False)).to_numpy(zero_copy_only=False)
-
-
-def _one(column: Any) -> Any:
-    import pyarrow as pa
-
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _refuse(column: Column, rule: str, received: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import whole
 from distml.batch import FeatureBatch, InputSpec
 from distml.clean import Cleaned, RowCleaner
 from distml.features.categories import (
@@ -86,9 +87,9 @@ class FeaturePipeline:
         return FeatureBatch(
             numeric=_written(self.numeric, cleaned, self._width, np.float32, training_rows),
             categorical=_written(self.categorical, cleaned, len(self.categorical), np.int64, None),
-            tensors={t.column: t.transform(_one(cleaned, t.column)) for t in self.tensors},
-            target=None if target is None else target.encode(_one(cleaned, schema.target.name)),
-            weight=_one(cleaned, weights[0].name).to_numpy(zero_copy_only=False).astype(np.float32)
+            tensors={t.column: t.transform(whole(cleaned.column(t.column))) for t in self.tensors},
+            target=None if target is None else target.encode(whole(cleaned.column(schema.target.name))),
+            weight=whole(cleaned.column(weights[0].name)).to_numpy(zero_copy_only=False).astype(np.float32)
             if weights
             else None,
             rows=rows,
@@ -162,16 +163,7 @@ def _filled(transforms: Sequence[Transform], values: Sequence[Any], n: int, widt
 
 
 def _read(transform: Transform, cleaned: Any, training_rows: np.ndarray | None) -> Any:
-    values = transform.read(_one(cleaned, transform.column))
+    values = transform.read(whole(cleaned.column(transform.column)))
     if training_rows is not None and isinstance(transform, TargetTransform):
         return transform.out_of_their_folds(values, training_rows)
     return values
-
-
-def _one(table: Any, name: str) -> Any:
-    import pyarrow as pa
-
-    column = table.column(name)
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return (column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column).combine_chunks()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean.convert import whole
+from distml.arrays import whole
 from distml.inspection import signs
 from distml.inspection.remark import Remark
 from distml.schema import Column, Schema

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean.convert import whole
+from distml.arrays import whole
 from distml.inspection.columns import Columns
 from distml.inspection.remark import Remark
 from distml.inspection.scores import Lone, almost_perfect, is_by_design, score_columns, standing_out

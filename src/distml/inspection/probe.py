@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from distml.arrays import whole
 from distml.clean import MAX_EXAMPLES, RowCleaner
-from distml.clean.convert import as_mask, whole
+from distml.clean.convert import as_mask
 from distml.config.source import SourceConfig
 from distml.errors import DistmlError
 from distml.inspection.remark import shown

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import whole
 from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
-from distml.clean.convert import whole
 from distml.config.source import SourceConfig
 from distml.data.identity import column_hashes, input_hashes, whole_hashes
 from distml.errors import DistmlError

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import is_text
 from distml.clean import as_text
-from distml.clean.convert import is_text, plain_number
+from distml.clean.convert import plain_number
 from distml.config.base import Scalar, Task
 from distml.errors import DataError, did_you_mean
 from distml.schema import Dtype

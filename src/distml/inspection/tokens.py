@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean.convert import is_text
+from distml.arrays import is_text
 from distml.reading.header import MISSING_TOKENS, NUMBER
 
 MISSING_WORDS = frozenset(

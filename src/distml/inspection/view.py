@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from distml.arrays import whole
 from distml.clean import MAX_EXAMPLES, RowCleaner
-from distml.clean.convert import whole
 from distml.config.source import SourceConfig
 from distml.data.engine import Engine
 from distml.images import without_pixels

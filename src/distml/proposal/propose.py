@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from distml.arrays import whole
 from distml.clean import RowCleaner
-from distml.clean.convert import whole
 from distml.clean.tidy import HEAD_ROWS, tidied
 from distml.config import CleanConfig, DataConfig, RolesConfig
 from distml.config.base import Kind

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean.convert import whole
+from distml.arrays import whole
 from distml.hashing import row_hashes
 from distml.inspection import signs
 from distml.inspection.counts import NumberCounts, TextCounts

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distml.clean.convert import is_text
+from distml.arrays import is_text
 from distml.config import DataConfig, SourceConfig
 from distml.errors import DataError
 from distml.inspection.tokens import Tokens, find_tokens

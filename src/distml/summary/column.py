@@ -13,8 +13,7 @@ from distml.hashing import hash_column
 from distml.images import brightness, channel_sums, is_tensor, pixels_of
 from distml.summary.numbers import as_numbers, histogram, lengths
 from distml.summary.sketch import estimate_distinct, least_distinct
-
-MAX_CATEGORIES = 100_000
+from distml.target_counts import MAX_CATEGORIES
 
 
 @dataclass
