@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import io
 import os
 import secrets
@@ -24,6 +25,7 @@ from distml.cluster import nodes
 from distml.cluster.capacity import trials_at_once
 from distml.cluster.reach import reaching
 from distml.config import SearchConfig
+from distml.errors import UsageError
 from distml.serve import haproxy
 
 NAMESPACE = "distml"
@@ -58,6 +60,7 @@ def local_cluster(signals: Signals | None = None) -> Iterator[Path]:
     Yields the folder of its private files. A SIGTERM while Ray starts is raised as KeyboardInterrupt, as any other.
     """
     with _state_folder() as state, _environment(_settings(state)):
+        _refuse_without_token()
         try:
             # Ray opens this folder to every user, so it lies within a private one.
             _start_ray("local", include_dashboard=False, _temp_dir=str(state / "ray"))
@@ -167,6 +170,18 @@ def _settings(state: Path) -> dict[str, str]:
     token.write_text(secrets.token_hex(32))
     settings = {**_LOCAL, "RAY_AUTH_TOKEN_PATH": str(token)}
     return settings | (haproxy.settings(state, _free_port()) if haproxy.is_available() else {})
+
+
+def _refuse_without_token() -> None:
+    """Ray reads how it is to authenticate once, as it is imported: what was imported before can't start a cluster."""
+    raylet: Any = importlib.import_module("ray._raylet")  # of which Ray tells no types
+    if raylet.get_authentication_mode() == raylet.AuthenticationMode.DISABLED:
+        raise UsageError(
+            "a local cluster takes work with a token alone, which Ray learns as it is imported",
+            received="Ray imported already",
+            remedy="call ray.init() first to work on a cluster of your own, import ray after distml has run, or set "
+            "RAY_AUTH_MODE=token before; engine='local' does without Ray",
+        )
 
 
 def _start_ray(address: str, **options: Any) -> None:
