@@ -133,8 +133,7 @@ def told_by_tenth(position: np.ndarray, wanted: np.ndarray, target: Target) -> s
         return "its classes stand together"
     if target.task == "binary":
         assert target.positive is not None
-        label = as_text(target.positive)
-        shares = (wanted == list(target.counts).index(label)).astype(float)
+        label, shares = as_text(target.positive), target.as_positive(wanted)
         return f"share of {shown(label)} by tenth: " + " ".join(f"{shares[tenth == k].mean():.2g}" for k in range(10))
     means = (float(f"{wanted[tenth == k].mean():.4g}") for k in range(10))
     return "mean by tenth: " + " ".join(f"{mean:,.10g}" for mean in means)

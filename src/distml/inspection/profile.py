@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean import as_text
 from distml.inspection.counts import NumberCounts, TextCounts
 from distml.inspection.inspect import Inspection
 from distml.inspection.numbers import moment
@@ -140,8 +139,7 @@ def _target_by(
     present = values.is_valid().to_numpy(zero_copy_only=False) & (bins >= 0)
     wanted = target.encode(values.filter(present)).astype(float)
     if target.task == "binary":
-        assert target.positive is not None
-        wanted = (wanted == list(target.counts).index(as_text(target.positive))).astype(float)
+        wanted = target.as_positive(wanted)
     chosen = bins[present]
     rows = np.bincount(chosen, minlength=num_bins)
     sums = np.bincount(chosen, wanted, num_bins)

@@ -58,6 +58,11 @@ class Target:
         codes = pc.index_in(values, value_set=pa.array(list(self.counts), pa.string()))
         return codes.cast(pa.int64()).to_numpy(zero_copy_only=False)
 
+    def as_positive(self, codes: np.ndarray) -> np.ndarray:
+        """Of codes of two classes, int64 [n], which are the positive one's: 1 and 0, float64 [n]."""
+        assert self.positive is not None, "two classes have a positive one"
+        return (codes == list(self.counts).index(as_text(self.positive))).astype(float)
+
 
 def look_at_target(name: str, values: Any, dtype: Dtype, in_test: Any | None, *, is_whole: bool) -> Target:
     """The target from its tidied values, and a test table's where there is one.
