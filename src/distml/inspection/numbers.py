@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from distml.inspection.counts import NumberCounts
 from distml.inspection.observation import Level
 from distml.inspection.probe import Probe, Test
 from distml.inspection.remark import shown
+from distml.inspection.sequences import suspect_sequences
 from distml.inspection.suspect import Suspect
 from distml.inspection.tails import outlier_bounds
 from distml.inspection.view import View
@@ -35,7 +35,7 @@ def suspect_numbers(view: View, method: str = "tail", threshold: float | None = 
         if counts.present and column.role != "weight":
             sample = view.numbers(column.name)
             yield from suspects_of(column, counts, sample, len(columns), method, threshold)
-    yield from _orders(view)
+    yield from suspect_sequences(view)
 
 
 def suspects_of(
@@ -239,34 +239,3 @@ def moment(value: float) -> str:
     '1970-01-02 00:00:00'
     """
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)).strftime("%Y-%m-%d %H:%M:%S")
-
-
-# Pairs of dates
-
-
-def _orders(view: View) -> Iterator[Suspect]:
-    """Dates that come after another one in nearly every row, and in a few don't."""
-    names = [c.name for c in view.cleaner.schema.kept if c.kind == "datetime" and c.name in view.columns]
-    moments = {name: view.numbers(name) for name in names[:8]}
-    for i, first in enumerate(moments):
-        for second in list(moments)[i + 1 :]:
-            yield from _order(first, second, moments[second] - moments[first])
-
-
-def _order(first: str, second: str, difference: np.ndarray) -> Iterator[Suspect]:
-    known: Any = difference[~np.isnan(difference)]
-    if len(known) < 100:
-        return
-    later, earlier = (known > 0).mean(), (known < 0).mean()
-    if later < earlier:
-        first, second, later, earlier = second, first, earlier, later
-    if later < 0.95 or earlier > 0.02:
-        return
-    same = 1 - later - earlier
-    test: Test = "not_after" if same <= 0.02 else "before"
-    yield Suspect(
-        kind="impossible", rule=f"{second} comes after {first}", column=second, level="high",
-        told=f"no later than {first}" if test == "not_after" else f"earlier than {first}",
-        remedy="correct the table, or drop such rows before it is read",
-        probe=Probe(column=second, test=test, values=(first,)),
-    )  # fmt: skip

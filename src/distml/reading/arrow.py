@@ -22,7 +22,7 @@ _RUN_BYTES = 64 << 20
 
 def list_runs(whole: Fragment, filesystem: Any) -> list[Fragment]:
     """A file's record batches in runs of about 64 MB; a stream is read from its beginning to its end."""
-    with told(whole.path):
+    with _naming(whole.path):
         if whole.size < 2 * _RUN_BYTES or _magic(filesystem, whole.path)[: len(_FILE_MAGIC)] != _FILE_MAGIC:
             return [whole]
         import pyarrow as pa
@@ -45,7 +45,7 @@ def read_arrow(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterat
     """A fragment's raw pyarrow tables, of the types that the file has."""
     import pyarrow as pa
 
-    with told(fragment.path), _opened(fragment, source) as reader:
+    with _naming(fragment.path), _opened(fragment, source) as reader:
         is_empty = True
         for batch in _batches(reader, fragment):
             for start in range(0, batch.num_rows, _BATCH_ROWS):
@@ -57,12 +57,12 @@ def read_arrow(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterat
 
 def read_schema(fragment: Fragment, source: SourceConfig) -> Any:
     """The pyarrow schema of a file."""
-    with told(fragment.path), _opened(fragment, source) as reader:
+    with _naming(fragment.path), _opened(fragment, source) as reader:
         return reader.schema
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def _naming(path: str) -> Iterator[None]:
     """What Arrow says of a broken file as a `DataError` that names it."""
     import pyarrow as pa
 

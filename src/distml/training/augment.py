@@ -14,9 +14,8 @@ import torch
 from torch.nn import functional
 
 from distml.config.augment import AugmentConfig, Flip, ImageAugmentConfig, TabularAugmentConfig
+from distml.features.categories import UNKNOWN
 from distml.training.rows import Rows
-
-UNKNOWN = 1  # the code of a category that training hadn't seen
 
 
 @dataclass(frozen=True, kw_only=True)
