@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from distml.batch import FeatureBatch
 from distml.clean import RowCleaner
 from distml.config import CleanConfig, DataConfig, SourceConfig
 from distml.config.features import FeaturesConfig
@@ -130,3 +131,11 @@ def package_of(family: str, target: str = "y", *, clean: dict[str, Any] | None =
         lineage={"seed": 0, "num_rows": {"train": 200}},
     )
     return with_golden(package, cleaned)
+
+
+def assert_same(a: FeatureBatch, b: FeatureBatch) -> None:
+    """Two batches are the same bit for bit."""
+    assert list(a.arrays()) == list(b.arrays())
+    for name, array in a.arrays().items():
+        assert array.dtype == b.arrays()[name].dtype
+        assert array.tobytes() == b.arrays()[name].tobytes(), name

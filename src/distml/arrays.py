@@ -25,6 +25,13 @@ def is_text(kind: Any) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
+def is_any_text(kind: Any) -> bool:
+    """Whether a pyarrow type holds texts as they are or as views: how long they are together says nothing of them."""
+    import pyarrow as pa
+
+    return is_text(kind) or pa.types.is_string_view(kind)
+
+
 def words_and_codes(texts: Any) -> tuple[Any, np.ndarray]:
     """Distinct texts of a pyarrow array of texts, plain or coded, [k], and each row's place among them, int64 [n].
 

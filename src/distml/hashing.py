@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.arrays import whole
+from distml.arrays import is_any_text, whole
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 _STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
@@ -143,7 +143,7 @@ def _hash_codes(coded: Any) -> np.ndarray:
     import pyarrow as pa
 
     words = coded.dictionary
-    if not (_is_text(words.type) or "binary" in str(words.type) or _is_told_by_text(words.type)):
+    if not (is_any_text(words.type) or "binary" in str(words.type) or _is_told_by_text(words.type)):
         hashed = hash_column(words)
     elif len(words):
         words = words if "binary" in str(words.type) else words.cast(pa.string())
@@ -162,12 +162,6 @@ def _is_told_by_text(kind: Any) -> bool:
     import pyarrow as pa
 
     return pa.types.is_decimal(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind)
-
-
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def row_hashes(table: Any) -> np.ndarray:

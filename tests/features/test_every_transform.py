@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from distml.batch import FeatureBatch
 from distml.features import FeaturePipeline
 from distml.hashing import row_hashes
-from tables import pipeline_of, raw_table, target_encoded
+from tables import assert_same, pipeline_of, raw_table, target_encoded
 
 CONFIGS = {
     "robust": {"numeric": {"scale": "robust", "impute": "constant", "fill_value": 0.5}},
@@ -48,13 +48,6 @@ every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIP
 
 def encoded(pipeline: FeaturePipeline, cleaned: pa.Table, is_training: bool = False) -> FeatureBatch:
     return pipeline.encode(cleaned, rows=row_hashes(cleaned), is_training=is_training)
-
-
-def assert_same(a: FeatureBatch, b: FeatureBatch) -> None:
-    assert list(a.arrays()) == list(b.arrays())
-    for name, array in a.arrays().items():
-        assert array.dtype == b.arrays()[name].dtype
-        assert array.tobytes() == b.arrays()[name].tobytes(), name
 
 
 @pytest.mark.parametrize("is_training", [False, True], ids=["other", "training"])

@@ -11,7 +11,7 @@ from distml.batch import FeatureBatch, InputSpec
 from distml.errors import DataError
 from distml.features import FeaturePipeline
 from distml.target import fit_target
-from tables import data_config, pipeline_of, raw_table, summary_of
+from tables import assert_same, data_config, pipeline_of, raw_table, summary_of
 
 CLEAN = {"clean": {"rules": {"count": {"max": 6, "on_violation": "clip"}}, "replace": {"color": {"green": None}}}}
 FEATURES = {"numeric": {"scale": "standard", "impute": "mean"}, "categorical": {"min_count": 20}}
@@ -22,13 +22,6 @@ PIPELINES = {
 }
 OTHER = raw_table(150, seed=7)
 every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
-
-
-def assert_same(a: FeatureBatch, b: FeatureBatch) -> None:
-    assert list(a.arrays()) == list(b.arrays())
-    for name, array in a.arrays().items():
-        assert array.dtype == b.arrays()[name].dtype
-        assert array.tobytes() == b.arrays()[name].tobytes(), name
 
 
 @every_pipeline

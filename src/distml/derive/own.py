@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from distml import code
-from distml.arrays import whole
+from distml.arrays import is_any_text, whole
 from distml.code import CodeRef
 from distml.errors import CodeError
 from distml.schema import Column, Schema
@@ -153,7 +153,7 @@ def _cast(column: Column, values: Any) -> Any:
         return pc.cast(values, pa.string()) if types.is_boolean(kind) else None
     fits = {
         "numeric": types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind),
-        "categorical": types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind),
+        "categorical": is_any_text(kind),
         "datetime": types.is_timestamp(kind) or types.is_date(kind),
     }
     if not fits.get(column.kind):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distml.arrays import is_text
+from distml.arrays import is_any_text
 from distml.config import DataConfig, SourceConfig
 from distml.errors import DataError
 from distml.inspection.tokens import Tokens, find_tokens
@@ -55,8 +55,8 @@ def _is_readable(kind: Any) -> bool:
     t = pa.types
     if t.is_dictionary(kind):
         kind = kind.value_type
-    checks = (t.is_boolean, t.is_integer, t.is_floating, t.is_decimal, t.is_timestamp, t.is_date, t.is_null, is_text)
-    return any(check(kind) for check in checks) or t.is_string_view(kind)
+    checks = (t.is_boolean, t.is_integer, t.is_floating, t.is_decimal, t.is_timestamp, t.is_date, t.is_null)
+    return any(check(kind) for check in checks) or is_any_text(kind)
 
 
 def placed(uri: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from distml.arrays import is_any_text
 from distml.clean import MAX_EXAMPLES, Finding
 from distml.clean.findings import Taken
 from distml.config.source import SourceConfig
@@ -15,6 +16,7 @@ ABSENT = "every file has the table's columns"
 EXTRA = "no file has columns that most don't"
 RETYPED = "all files write a column as one type"
 REORDERED = "all files have their columns in one order"
+RULES_OF_FILES = frozenset((ABSENT, EXTRA, RETYPED, REORDERED))  # whose findings count files
 
 
 def check_unique(names: Sequence[str], path: str) -> None:
@@ -64,9 +66,8 @@ def changes(known: dict[str, Any], layout: Any) -> list[Finding]:
             instead = [name for name in known[lacking[0]].names if name not in having.names]
             found.append(_finding(ABSENT, field.name, lacking, "null", _remedy(field.name, instead)))
         types = {path: schema.field(field.name).type for path, schema in known.items() if field.name in schema.names}
-        other = [
-            path for path, kind in types.items() if kind != field.type and not (_is_text(kind) and _is_text(field.type))
-        ]
+        is_text = is_any_text(field.type)
+        other = [path for path, kind in types.items() if kind != field.type and not (is_text and is_any_text(kind))]
         if other:
             were = ", ".join(dict.fromkeys(str(types[path]) for path in other))
             found.append(_finding(RETYPED, field.name, other, "replace", f"read as {field.type}, not {were}"))
@@ -78,13 +79,6 @@ def changes(known: dict[str, Any], layout: Any) -> list[Finding]:
     order = layout.names
     mixed = [path for path, schema in known.items() if not _is_ordered(schema.names, order)]
     return [*found, *([_finding(REORDERED, None, mixed, "keep", None)] if mixed else [])]
-
-
-def _is_text(kind: Any) -> bool:
-    """Whether a pyarrow type is one of texts: how long they may be together sets no files apart."""
-    import pyarrow as pa
-
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _is_ordered(names: Sequence[str], order: Sequence[str]) -> bool:
