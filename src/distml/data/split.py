@@ -14,10 +14,8 @@ from zlib import crc32
 import numpy as np
 
 from distml.config.split import SplitConfig
-from distml.data.dealing import LAST, SPLITS, Dealing, Split, Strata
+from distml.data.dealing import LAST, SPLITS, Dealing, Strata
 from distml.hashing import mix
-
-__all__ = ["SPLITS", "Dealing", "Split", "SplitPlan", "foresee", "plan_split"]
 
 UNDECIDED = -1
 _SURE = 18.0  # a foreseen cut lies outside its band once in e^18 tables; of many rows a band is six standard errors

@@ -10,8 +10,9 @@ import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.clean import Finding, RowCleaner
+from distml.data.dealing import SPLITS, Split
 from distml.data.parts import ROW
-from distml.data.split import SPLITS, Split, SplitPlan
+from distml.data.split import SplitPlan
 from distml.features import FeaturePipeline
 from distml.ipc import from_ipc
 from distml.schema import Schema, with_plain_texts
