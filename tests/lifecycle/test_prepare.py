@@ -419,6 +419,17 @@ def test_a_column_that_is_mostly_missing(storage, csv, action):
         assert (finding.column, finding.action) == ("size", "warn")
 
 
+def test_numbers_that_no_first_row_has_are_told(storage, csv, tmp_path):
+    frame = TABLE.to_pandas()
+    csv(frame.drop(columns="size"), "rows/a.csv")
+    path = csv(frame.assign(count=np.arange(400) + 0.5), "rows/b.csv")
+    align = {"data": {"source": {"uri": str(path.parent), "schema_changes": "align"}}}
+    (finding,) = found(prepared(config_of(path.parent, **align), storage), "numbers are read as numbers")
+    assert (finding.column, finding.action, finding.remedy) == ("size", "warn", "data: {kinds: {size: numeric}}")
+    align["data"]["kinds"] = {"size": "numeric"}
+    assert not found(prepared(config_of(path.parent, **align), storage), "numbers are read as numbers")
+
+
 def test_a_constant_feature_is_left_out(storage, csv):
     frame = TABLE.to_pandas().assign(count=7, color="red")
     result = prepared(config_of(csv(frame)), storage)

@@ -162,6 +162,14 @@ def test_a_run_does_what_the_schema_says_of_a_column(written, tmp_path, storage)
     assert sum(prepare(config, storage, LocalEngine()).num_rows.values()) == 400
 
 
+def test_a_run_tells_of_a_column_that_the_schema_has_and_the_table_hasnt(written, tmp_path, storage):
+    clean_frame(400, 4).drop(columns="dice").to_csv(tmp_path / "third.csv", index=False)
+    config = config_of(tmp_path / "third.csv", validate={"schema": str(written)})
+    with pytest.raises(DataError, match="the table has no such column") as caught:
+        prepare(config, storage, LocalEngine())
+    assert caught.value.where == "column dice"
+
+
 def test_the_schema_is_part_of_a_stages_key(written, tmp_path):
     config = config_of(tmp_path / "first.csv", validate={"schema": str(written)})
     before = prepare_key(config)
@@ -187,6 +195,17 @@ def test_a_private_column_is_written_without_its_values(tmp_path, storage):
     text = to_yaml(describe(done.inspection)) + done.page() + str(done.to_dict())
     assert "ann" not in text.replace("cannot", "") and "bob" not in text
     assert "min" not in to_yaml(describe(done.inspection)).split("age:")[1].splitlines()[0]
+
+
+def test_classes_of_a_private_target_are_not_shown(tmp_path, storage):
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"x": rng.normal(size=200), "illness": rng.choice(["gout", "flu"], 200)}).to_csv(
+        tmp_path / "p.csv", index=False
+    )
+    config = config_of(tmp_path / "p.csv", data={"target": "illness", "private": "illness"})
+    done = validate(config, storage, LocalEngine())
+    assert {split["target"] for split in done.splits} == {"(private)"}
+    assert "gout" not in done.page() + str(done.to_dict())
 
 
 def test_a_relative_schema_is_found_from_every_folder(tmp_path, monkeypatch):

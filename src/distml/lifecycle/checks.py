@@ -10,6 +10,7 @@ from distml.data.dealing import Split
 from distml.data.duplicates import num_repeats
 from distml.errors import DataError
 from distml.features import FeaturePipeline
+from distml.inspection.tokens import numbers_mask
 from distml.lifecycle.ingested import Ingested
 from distml.schema import Schema
 from distml.summary import TableSummary
@@ -114,6 +115,21 @@ def missing_findings(training: TableSummary, schema: Schema, config: RunConfig) 
                 )
             rule = f"at most {config.validation.max_missing:.0%} of a feature's values are missing"
             findings.append(Finding(rule=rule, column=column.name, count=known.nulls, action="warn"))
+    return findings
+
+
+def findings_of_kinds(training: TableSummary, schema: Schema, config: RunConfig) -> list[Finding]:
+    """Features of numbers that are read as categories, because the first rows have no value of them."""
+    import pyarrow as pa
+
+    findings = []
+    for column in schema.features:
+        known = training.columns[column.name]
+        if column.kind != "categorical" or column.dtype != "string" or column.name in config.data.kinds:
+            continue
+        if len(known.categories or ()) > 2 and numbers_mask(pa.array(list(known.categories or ()))).all():
+            rule, remedy = "numbers are read as numbers", f"data: {{kinds: {{{column.name}: numeric}}}}"
+            findings.append(Finding(rule=rule, column=column.name, count=known.present, action="warn", remedy=remedy))
     return findings
 
 

@@ -84,7 +84,7 @@ def prepare(
         if storage.exists(f"{prefix}/result.json"):
             return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
         try:
-            return _prepare(with_schema(config), storage, engine, key, look)
+            return _prepare(config, storage, engine, key, look)
         except DistmlError:
             storage.delete(prefix)
             raise
@@ -105,8 +105,8 @@ def _prepare(
 ) -> Prepared:
     prefix = f"prepared/{key}"
     cleaner = check_source(config)
-    kept = enforce(config, cleaner, engine)
-    if kept is not config:  # columns that `validate` leaves out
+    kept = with_schema(enforce(config, cleaner, engine))
+    if kept is not config:  # columns that `validate` leaves out, bounds that a written schema adds
         config, cleaner = kept, check_source(kept)
     dealing = dealing_of(config, cleaner.schema)
     inherited = inherited_plan(config, dealing, cleaner.schema, storage)
@@ -131,6 +131,7 @@ def _prepare(
         target = fit_target(cleaner.schema, training, config.data, config.features.target)
         pipelines = _fit_pipelines(config, cleaner, training, target, findings)
         findings += checks.missing_findings(training, cleaner.schema, config)
+        findings += checks.findings_of_kinds(training, cleaner.schema, config)
         checks.refuse_without_features(pipelines, config)
         edges = TableSummary(_kinds(cleaner.schema), edges=_edges(training))
         encode = Encode(

@@ -19,6 +19,7 @@ from distml.lifecycle.prepare import check_source, prepare
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.rules import schema_rules
 from distml.monitor.drift import compare
+from distml.reading.changes import RULES_OF_FILES
 from distml.storage import Storage
 from distml.summary import TableSummary
 
@@ -110,6 +111,7 @@ def _of_preparing(prepared: Prepared, found: Inspection) -> list[Observation]:
         Observation(
             kind="prepared", rule=finding.rule, column=finding.column, level="low", count=finding.count,
             action=finding.action, remedy=finding.remedy, table=finding.table,
+            unit="file" if finding.rule in RULES_OF_FILES else "row",
         )
         for finding in prepared.findings
         if (finding.rule, finding.column) not in known and not ("overlap" in kinds and "test row" in finding.rule)
@@ -133,6 +135,8 @@ def compare_splits(prepared: Prepared, min_psi: float) -> Iterable[dict[str, Any
 def _target(prepared: Prepared, summary: TableSummary) -> str:
     """A split's target in words: the mean, or the shares of its classes."""
     column = summary.columns[prepared.schema.target.name]
+    if prepared.schema.target.private:
+        return "(private)"
     if column.is_number:
         return f"mean {column.mean:.6g}" if column.present else "–"
     counts = column.categories or {}
