@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from distml.config.base import as_text
 from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.reading.breaks import BLANK, ROW, Signs
@@ -30,23 +31,26 @@ LINES = Signs(delimiter=b"\0", quote=None)
 
 def read_json(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterator[Any]:
     """A fragment's raw pyarrow tables; keys that a block doesn't have are null there, if the file begins with them."""
-    reader = _Reader(fragment, source, log, head_names(fragment, source))
+    reader = _Reader(fragment, source, log, head_names(fragment, source, log))
     for block in read_objects(fragment, source):
         block = reader.rows_of(block)
         if len(block.lines):
             yield reader.parse(block)
 
 
-def head_names(fragment: Fragment, source: SourceConfig) -> tuple[str, ...]:
-    return tuple(read_json_schema(fragment, source).names)
+def head_names(fragment: Fragment, source: SourceConfig, log: ReadLog) -> tuple[str, ...]:
+    return tuple(read_json_schema(fragment, source, log).names)
 
 
-def read_json_schema(fragment: Fragment, source: SourceConfig) -> Any:
-    """The pyarrow schema of a file's first rows; whole numbers are numbers, unless they are too large for that."""
+def read_json_schema(fragment: Fragment, source: SourceConfig, log: ReadLog | None = None) -> Any:
+    """The pyarrow schema of a file's first rows; whole numbers are numbers, unless they are too large for that.
+
+    log: says whether lines may be shown; nothing is noted in it.
+    """
     import pyarrow as pa
 
     whole = replace(fragment, start=0, end=None, first_line=1)
-    reader = _Reader(whole, source, ReadLog(), ())
+    reader = _Reader(whole, source, ReadLog(is_private=log is not None and log.is_private), ())
     for block in read_objects(whole, source, HEAD_BYTES):
         block = reader.rows_of(block)
         if len(block.lines):
@@ -193,4 +197,7 @@ def _table_of(rows: list[dict[str, Any]]) -> Any:
 
 
 def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """As cleaning writes a category, so that it is one whatever other values its block has."""
+    if value is None or isinstance(value, str):
+        return value
+    return as_text(value) if isinstance(value, (bool, int, float)) else json.dumps(value, ensure_ascii=False)
