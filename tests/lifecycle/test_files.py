@@ -98,6 +98,11 @@ def test_no_line_is_shown_of_a_table_with_private_columns(folder, tmp_path):
     with pytest.raises(DataError, match="is written in utf-8") as caught:
         prepare(RunConfig.model_validate({"name": "demo", "data": data}), Storage(tmp_path / "store"), LocalEngine())
     assert caught.value.received == "byte ff in '(private)'"
+    data["source"] = {"uri": str(tmp_path / "rows.jsonl")}
+    (tmp_path / "rows.jsonl").write_text('{"x": "secret"\n')
+    with pytest.raises(DataError, match="every line is a JSON object") as caught:
+        prepare(RunConfig.model_validate({"name": "demo", "data": data}), Storage(tmp_path / "store"), LocalEngine())
+    assert "secret" not in str(caught.value)
 
 
 def test_files_of_other_columns_are_refused_or_aligned(folder, prepared):
