@@ -48,11 +48,6 @@ ITEMS = [{"a": 1, "b": 'x,}"\\ ]'}, {"a": None, "b": "[{\n"}, {"a": 2.5, "b": "Ã
 
 
 @pytest.mark.parametrize("layout", [{}, {"indent": 2}, {"separators": (",", ":")}])
-def test_a_number_is_one_text_whatever_else_its_block_has(read):
-    mixed, _ = read('{"x": 3.0}\n{"x": true}\n{"x": "a"}\n{"x": 2.5}\n')
-    assert mixed.column("x").to_pylist() == ["3", "true", "a", "2.5"]
-
-
 def test_an_array_is_read_as_lines_are(read, layout):
     whole, _ = read(json.dumps(ITEMS, **layout), "t.json")
     lines, _ = read("\n".join(json.dumps(item) for item in ITEMS))
@@ -121,3 +116,8 @@ def test_a_head_is_of_one_type(tmp_path, values):
     head = read_head(SourceConfig(uri=str(tmp_path / "t.jsonl")), 10)
     assert head.num_rows == len(values)
     assert head.column("v").null_count == values.count(None)
+
+
+def test_a_number_is_one_text_whatever_else_its_block_has(read):
+    mixed, _ = read('{"x": 3.0}\n{"x": true}\n{"x": "a"}\n{"x": 2.5}\n')
+    assert mixed.column("x").to_pylist() == ["3", "true", "a", "2.5"]
