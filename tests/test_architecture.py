@@ -15,7 +15,7 @@ import distml
 SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
-    {"secrets", "sizes", "code", "ipc", "arrays"},
+    {"secrets", "sizes", "code", "ipc", "arrays", "wording"},
     {"config", "storage", "hashing", "images"},
     {"schema", "metrics", "batch", "target_counts"},
     {"derive"},

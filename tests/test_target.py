@@ -164,3 +164,10 @@ def test_scores_of_a_fit_are_in_the_targets_own_unit(name, scale):
 
 def test_scores_of_classes_have_no_unit():
     assert own_unit(METRICS["roc_auc"], ClassTarget(labels=("a", "b"))) is METRICS["roc_auc"]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_target_that_varies_too_much_is_said_so():
+    with pytest.raises(DataError) as caught:
+        fitted(np.linspace(-3e200, 2e200, 50).tolist())
+    assert "vary by less" in caught.value.rule and "-3e+200 to 2e+200" in str(caught.value.received)

@@ -96,6 +96,22 @@ def own_unit(metric: Metric, target: Target) -> Metric:
     return _OwnUnitMetric(metric.name, metric.direction, metric.tasks, metric.function, target)
 
 
+def _unscalable(numbers: Numbers, scale: Scale, name: str) -> DataError:
+    """A target that varies too little for a scale, or by more than a float can square."""
+    where = f"column {name}"
+    if np.isfinite([numbers.deviation, numbers.most - numbers.least]).all():
+        others = [other for other in ("standard", "quantile") if other != scale]
+        return DataError(
+            "a target's training rows vary enough for its scale", received=scale, where=where,
+            remedy=f"set features.target: {' or '.join(others)}",
+        )  # fmt: skip
+    return DataError(
+        "a target's numbers vary by less than floats can square, about 1e150",
+        received=f"{numbers.least:.4g} to {numbers.most:.4g}", where=where,
+        remedy="write the target in a larger unit, or drop the rows that are far off by clean.rules",
+    )  # fmt: skip
+
+
 def fit_target(schema: Schema, summary: TableSummary, config: DataConfig, scale: Scale = "standard") -> Target:
     """The target's encoding from the training split's summary; `scale` is that of a number.
 
@@ -110,12 +126,7 @@ def fit_target(schema: Schema, summary: TableSummary, config: DataConfig, scale:
         numbers = Numbers.of(name, summary)
         scaling = numbers.scaled(scale)
         if scaling is None and scale != "none":
-            raise DataError(
-                "a target's training rows vary enough for its scale",
-                received=scale,
-                where=f"column {name}",
-                remedy="set features.target: standard or quantile",
-            )
+            raise _unscalable(numbers, scale, name)
         return NumericTarget(mean=column.mean, scaling=scaling)
     if column.categories is None or len(column.categories) > max(2, column.present // 2):
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -96,3 +97,16 @@ def test_what_a_run_would_refuse_beyond_the_table_itself(folder):
     lines = done.stdout.splitlines()
     assert lines[lines.index("refused (1)") + 2].startswith("      a run ends here: ")
     assert "new_category" not in done.stdout and "'always'" in done.stdout
+
+
+def test_what_a_run_does_is_counted_in_rows_or_files(folder):
+    frame = clean_frame(500, 35).drop(columns=["gaps", "holes"])
+    frame.loc[[1, 2, 3], "y"] = None
+    (folder / "parts").mkdir()
+    frame[:250].to_csv(folder / "parts" / "a.csv", index=False)
+    frame[250:][list(reversed(frame.columns))].to_csv(folder / "parts" / "b.csv", index=False)
+    done = distml("validate", "c.yaml", "-s", "data.source.uri=parts", cwd=folder)
+    lines = done.stdout[done.stdout.index("what a run does by itself") :].splitlines()
+    told = dict(pairwise(lines))
+    assert told["  y: 3 rows"].startswith("      a row to learn from has a target")
+    assert told["  the table: 1 file"].startswith("      all files have their columns in one order")

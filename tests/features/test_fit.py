@@ -394,3 +394,10 @@ def test_a_setting_that_does_not_go_with_a_columns_kind_is_refused(settings, rec
     with pytest.raises(DataError, match=r"a setting for a (numeric|categorical) column is one of") as caught:
         fitted(features={"columns": settings}, n=pa.array([1.0, 2.0]), c=pa.array(["a", "b"]))
     assert caught.value.received == received
+
+
+@pytest.mark.parametrize(("scale", "count"), [("none", 2), ("quantile", 0)])
+def test_numbers_beyond_what_float32_holds_are_counted(scale, count):
+    found = fitted(features={"numeric": {"scale": scale}}, x=np.append(np.linspace(1, 2, 200), [1e60, -1e60]))
+    told = [(f.column, f.count, f.action) for f in found.findings if "float32" in f.rule]
+    assert told == ([("x", count, "clip")] if count else [])

@@ -93,3 +93,37 @@ def test_a_table_without_rows_or_of_one_class(tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n" + "1,a\n" * 30)
     found = inspected(tmp_path / "t.csv")
     assert found.target is None and count(found, "constant", "x") == 30
+
+
+def test_files_of_other_columns_are_told_as_a_run_tells_them(tmp_path):
+    for name, header in (("a", "x,z,y"), ("b", "X,z,y"), ("c", "x,z,y")):
+        lines = "\n".join(f"{i * 7 % 50},{i * 3 % 11},{'ab'[i * 5 % 7 % 2]}" for i in range(100))
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n{lines}\n")
+    found = inspected(tmp_path)
+    (refused,) = found.refused
+    assert refused.told.startswith("no column x, which ") and "rename: {X: x}" in refused.remedy
+    assert [example.place for example in refused.examples] == ["b.csv"]
+    change = seen(found, "schema_change")
+    assert (change.count, change.unit, change.told) == (1, "file", "b.csv, unlike a.csv: has X, lacks x")
+
+
+def test_a_key_is_not_given_twice_by_a_copy_that_is_dropped(tmp_path):
+    rng = np.random.default_rng(5)
+    numbers = 10_000 + rng.permutation(400)
+    lines = [f"{k},{rng.normal():.4f},{rng.choice(['a', 'b'])}" for k in numbers]
+    (tmp_path / "t.csv").write_text("Nr,x,y\n" + "\n".join([*lines, *lines[:2]]) + "\n")
+    found = inspected(tmp_path / "t.csv")
+    assert (count(found, "duplicate"), count(found, "duplicate_key", "Nr")) == (2, 0)
+    other = f"{numbers[0]},9.5,a"
+    (tmp_path / "t.csv").write_text("Nr,x,y\n" + "\n".join([*lines, other, *lines[:2]]) + "\n")
+    about = seen(inspected(tmp_path / "t.csv"), "duplicate_key", "Nr")
+    assert (about.count, about.examples[0].row) == (1, 400) and "data.roles.id" not in about.remedy
+    declared = inspected(tmp_path / "t.csv", data={"roles": {"id": ["Nr"]}})
+    assert "take it off data.roles.id" in seen(declared, "duplicate_key", "Nr").remedy
+
+
+def test_a_derived_column_is_left_out_where_it_is_made(tmp_path):
+    clean_frame(300, 9).to_csv(tmp_path / "t.csv", index=False)
+    derived = {"same": "dice - dice + 1"}
+    about = seen(inspected(tmp_path / "t.csv", features={"derived": derived}), "constant", "same")
+    assert "features.derived" in about.remedy and "exclude" not in about.remedy

@@ -146,3 +146,24 @@ def test_numbers_that_may_stand_for_a_missing_one(numbers, found):
 )
 def test_cut_off_values(numbers, found):
     assert signs.cap(numbers) == found
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["0.25"] * 99 + ["oops"], None),  # one bad word is no way of writing numbers
+        (["2024-01-31"] * 99 + ["oops"], None),
+        (["2024-01-31 10:00:00"] * 99 + ["oops"], None),
+        (["12"] * 50 + ["1,200.5"] * 50, "numbers with marks between thousands"),
+        (["0.25"] * 99 + ["1,200.5"], "numbers with marks between thousands"),
+        (["a"] * 99 + ["1,200"], None),
+        (
+            ["2024-01-31T10:00:00Z"] * 50 + ["2024-01-31 10:00:00"] * 50,
+            "times, not all of them with a time zone or in whole microseconds",
+        ),
+        (["2024-01-31 10:00:00.123456789"] * 9, "times, not all of them with a time zone or in whole microseconds"),
+        (["31.01.2024"] * 50 + ["2024-01-31"] * 50, "dates that aren't ISO 8601 (2024-01-31)"),
+    ],
+)
+def test_a_form_is_told_by_the_values_that_have_it(texts, form):
+    assert signs.odd_form(pa.array(texts)) == form

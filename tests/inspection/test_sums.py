@@ -117,3 +117,12 @@ def test_nothing_is_said_where_nothing_can_be(rng, case):
 def test_a_sum_is_told_with_its_weights():
     told = Identity(weights={"a": 1.0, "b": -2.5, "c": 0.999}, share=1, closeness=1).told
     assert told == "a - 2.5 b + c"
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_whose_squares_are_beyond_floats():
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 50, (2, 1000)).astype(float)
+    assert find_identity({"a": a, "b": b}, 1e200 * (a + b)) is None
+    found = find_identity({"a": a, "huge": 1e305 * rng.normal(size=1000), "b": b}, a + b)
+    assert found is not None and set(found.weights) == {"a", "b"}

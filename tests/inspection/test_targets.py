@@ -179,3 +179,8 @@ def test_targets_as_codes_and_numbers():
 def test_what_looks_alike_is_one_spelling():
     counts = {"café": 9, "cafe\u0301": 2, "ca\u200bfé": 1, "cafe": 3, "a": 2, "A": 1}
     assert same_spelling(counts) == {"cafe\u0301": "café", "ca\u200bfé": "café"}
+
+
+def test_of_classes_as_frequent_none_is_the_rarer():
+    assert positive_class({"L": 100, "R": 101})[1].startswith("one of two classes that are as frequent")
+    assert positive_class({"L": 100, "R": 150}) == ("L", "the rarer class")

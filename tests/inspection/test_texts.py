@@ -86,3 +86,19 @@ def test_numbers_that_begin_after_the_first_rows(tmp_path, monkeypatch):
 def test_numbers_declared_to_be_categories_are_what_they_are(tmp_path):
     found = look(tmp_path, drawn([1, 2, 3]), data={"kinds": {"x": "categorical"}})
     assert found.observations == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "what"),
+    [(lambda i: f"{i * 0.37:.3f}", "numeric", "number"), (lambda i: f"2024-01-{1 + i % 28:02d}", "datetime", "date")],
+)
+def test_one_bad_word_is_what_is_told(tmp_path, value, kind, what):
+    lines = [f"{'oops' if i == 120 else value(i)},{'ab'[i * 7 % 3 % 2]}" for i in range(300)]
+    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
+    found = inspected(tmp_path / "t.csv")
+    (about,) = [o for o in found.observations if o.column == "x" and o.kind != "leakage"]
+    assert (about.kind, about.count, [e.row for e in about.examples]) == ("type", 1, [120])
+    assert about.told == f"1 of 300 is no {what}: 'oops'; so all are read as categories"
+    mended = inspected(tmp_path / "t.csv", clean={"replace": {"x": {"oops": None}}})
+    assert about.remedy == 'clean: {replace: {x: {"oops": null}}}'
+    assert mended.source.cleaner.schema["x"].kind == kind

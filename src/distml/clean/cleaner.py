@@ -26,6 +26,7 @@ from distml.derive import derive
 from distml.errors import DataError
 from distml.schema import Column, Role, Schema
 
+EVERY_COLUMN = "every column that the schema names is there"
 ALL_ROLES: tuple[Role, ...] = ("feature", "target", "id", "time", "weight", "split")
 
 
@@ -90,7 +91,7 @@ class RowCleaner:
         absent = [column.name for column in wanted if column.name not in present]
         if absent:
             raise DataError(
-                "every column that the schema names is there",
+                EVERY_COLUMN,
                 received=f"no column {', '.join(absent)}",
                 remedy="add it; a value that is not known is null",
             )

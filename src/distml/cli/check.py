@@ -11,6 +11,7 @@ from distml.cli.doctor import doctor
 from distml.cli.options import Config, Json, Overrides
 from distml.cli.output import begin, result, say
 from distml.cli.plan import plan
+from distml.wording import numbered
 
 if TYPE_CHECKING:
     from distml.inspection.page import Group
@@ -102,11 +103,7 @@ def _lines(group: Group) -> list[str]:
     nobody = "the test table" if seen.table == "test" else "the table"
     names = [f"{item.column or nobody}" + ("" if group.is_even else f" {item.count:,}") for item in group.seen]
     head = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    count = ""
-    is_of_all = seen.share is None or seen.share >= 1
-    if group.is_even and (seen.examples or not is_of_all):
-        share = "" if seen.share is None or seen.share >= 1 else f", {_percent(seen.share)}"
-        count = f": {seen.count:,} row{'s' if seen.count != 1 else ''}{' each' if len(names) > 1 else ''}{share}"
+    count = _count(group) if group.is_even else ""
     where = " of the test table" if seen.table == "test" and seen.column else ""
     texts = [f"{seen.told or seen.rule}{f' [{seen.action}]' if seen.action != 'warn' else ''}"]
     shown = [f"{example.place}{f' {example.value}' if example.value else ''}" for example in seen.examples[:3]]
@@ -117,6 +114,17 @@ def _lines(group: Group) -> list[str]:
         lines += textwrap.wrap(text, _WIDTH, initial_indent="      ", subsequent_indent="        ",
                                break_long_words=False, break_on_hyphens=False)  # fmt: skip
     return lines
+
+
+def _count(group: Group) -> str:
+    """How many rows or files each of a group's columns is told of; nothing where it is all or none in particular."""
+    seen = group.first
+    is_of_all = seen.share is None or seen.share >= 1
+    is_of_none = seen.kind == "unreadable" or (is_of_all and not seen.examples)
+    if is_of_none and seen.kind not in ("prepared", "schema_change"):
+        return ""
+    share = "" if is_of_all or seen.share is None or seen.unit == "file" else f", {_percent(seen.share)}"
+    return f": {numbered(seen.count, seen.unit)}{' each' if len(group.seen) > 1 else ''}{share}"
 
 
 def _percent(share: float) -> str:

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import Any
 
+from distml.wording import numbered
+
 _state: dict[str, Any] = {"json": False, "out": None}
 
 
@@ -100,7 +102,8 @@ class Lines:
         reason = f": {record.reason}" if record.reason else ""
         self._tell(
             f"trial {num_done}/{num_samples}: {record.number} {record.family} {record.state}, "
-            f"{score} after {record.num_epochs} epochs, best {'–' if best is None else format(best, '.6g')}{reason}"
+            f"{score} after {numbered(record.num_epochs, 'epoch')}, "
+            f"best {'–' if best is None else format(best, '.6g')}{reason}"
         )
 
     def trials(self, num_running: int, num_done: int, num_samples: int) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, Overrides, Reference, StorageOption
 from distml.cli.output import begin, result, say
+from distml.wording import numbered
 
 if TYPE_CHECKING:
     from distml.data import Engine
@@ -103,8 +104,8 @@ def _progress(num_fragments: int) -> Callable[[int, int], None]:
 
 
 def _text(scored: Scored) -> str:
-    lines = [f"{scored.num_rows:,} rows scored by {scored.model} into {scored.out}"]
+    lines = [f"{numbered(scored.num_rows, 'row')} scored by {scored.model} into {scored.out}"]
     if scored.quarantine:
-        lines.append(f"{scored.num_quarantined:,} rows set aside in {scored.quarantine}:")
+        lines.append(f"{numbered(scored.num_quarantined, 'row')} set aside in {scored.quarantine}:")
         lines += [f"  {count:,}  {reason}" for reason, count in scored.reasons.items()]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from distml.clean import Finding
 from distml.config.features import ClipConfig, DatePart, DatetimeConfig, NumericConfig, Scale
 from distml.features.dates import CalendarTransform, calendar, microseconds
 from distml.features.numeric import NumericTransform
+from distml.features.transforms import LIMIT
 from distml.scaling import LinearScale, Numbers, Scaling
 from distml.summary import ColumnSummary, TableSummary
 
@@ -27,11 +28,28 @@ def fit_number(
     if config.bins is not None:
         found = np.unique(np.quantile(numbers.values, np.linspace(0, 1, config.bins + 1)))
         edges = tuple(found.tolist()) if len(found) > 1 else ()
+    scaling = None if edges else _scaling(name, numbers, config.scale, findings, known.present)
+    if not edges:
+        findings += _beyond_range(name, numbers, scaling)
     return NumericTransform(
-        column=name, suffix=suffix, fill=_fill(numbers, config), low=low, high=high, edges=edges,
-        scaling=None if edges else _scaling(name, numbers, config.scale, findings, known.present),
+        column=name, suffix=suffix, fill=_fill(numbers, config), low=low, high=high, edges=edges, scaling=scaling,
         indicator=config.indicator and known.nulls > 0,
     )  # fmt: skip
+
+
+def _beyond_range(name: str, numbers: Numbers, scaling: Scaling | None) -> list[Finding]:
+    """What float32 can't hold, and is taken as the end of its range; the extremes tell whether there is any."""
+    values = np.concatenate([[numbers.least, numbers.most], numbers.values])
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_beyond = ~(np.abs(values if scaling is None else scaling.transform(values)) <= LIMIT)
+    if not is_beyond.any():
+        return []
+    count = max(int(is_beyond[2:].sum()), int(is_beyond[:2].sum()))  # of those sampled: at least so many
+    remedy = f"they are taken as its end, {LIMIT:.2g}; where they are no numbers, clean.rules.{name} makes them null"
+    return [
+        Finding(rule="a feature's numbers are within float32's range", column=name, count=count, action="clip",
+                remedy=remedy)
+    ]  # fmt: skip
 
 
 def _fill(numbers: Numbers, config: NumericConfig) -> float:

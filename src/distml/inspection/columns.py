@@ -81,7 +81,7 @@ def _look_at_values(column: Column, values: Any, ids: list[Remark], useless: lis
     if form is not None and len(values.unique()) > _MAX_DATES:
         useless.append(Remark(column.name, f"holds {form}, which would be read as {len(values.unique()):,} categories"))
         return
-    found = signs.why_text_id(column.name, values)
+    found = None if signs.are_mostly_numbers(values) else signs.why_text_id(column.name, values)
     if found is not None:
         reason, is_free_text = found
         (useless if is_free_text else ids).append(Remark(column.name, reason))

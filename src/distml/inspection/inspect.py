@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distml.clean import MAX_EXAMPLES, Finding, RowCleaner
+from distml.clean.cleaner import EVERY_COLUMN
 from distml.config.run import RunConfig
 from distml.data.engine import Engine
-from distml.errors import DistmlError
+from distml.errors import DataError, DistmlError
 from distml.inspection.columns import Columns, look_at_columns
 from distml.inspection.leaks import Leaks, find_leaks
 from distml.inspection.numbers import suspect_numbers
@@ -23,6 +24,7 @@ from distml.inspection.tables import suspect_files, suspect_test
 from distml.inspection.targets import Target
 from distml.inspection.texts import suspect_texts
 from distml.inspection.view import View
+from distml.reading.changes import check_same
 from distml.reading.undecodable import NULL_BYTE, encoding_rule
 
 RULES = {
@@ -144,7 +146,24 @@ def told_by_reading(view: View, config: RunConfig) -> list[Observation]:
             _add(merged, _of_line(view, finding, config))
         if found.error is not None:
             _add(merged, _of_error(found.error, found.path, found.num_rows, view))
-    return list(merged.values())
+    of_files = _of_files(view)
+    if of_files is not None:  # a file that lacks a column is told by it, not by what cleaning it ended with
+        merged = {key: seen for key, seen in merged.items() if seen.rule != EVERY_COLUMN}
+    return [*merged.values(), *([] if of_files is None else [of_files])]
+
+
+def _of_files(view: View) -> Observation | None:
+    """What a run ends with at files of different columns, from what was read of each."""
+    import pyarrow as pa
+
+    told = [found for found in view.scanned if found.layout]
+    if view.source.schema_changes != "fail" or not told:
+        return None
+    try:
+        check_same({found.path: pa.schema([(name, pa.null()) for name in found.layout]) for found in told})
+    except DataError as error:
+        return _of_error(error, error.where or "", None, view)
+    return None
 
 
 def _add(merged: dict[tuple[Any, ...], Observation], seen: Observation) -> None:
@@ -191,10 +210,10 @@ def _of_line(view: View, finding: Finding, config: RunConfig) -> Observation:
     )  # fmt: skip
 
 
-def _of_error(error: DistmlError, path: str, num_rows: int, view: View) -> Observation:
+def _of_error(error: DistmlError, path: str, num_rows: int | None, view: View) -> Observation:
     received = error.received or ""
+    value = error.where if error.where and error.where != path else ""
     return Observation(
         kind="unreadable", rule=error.rule, column=None, level="fail", count=1, action="fail", told=received,
-        remedy=error.remedy, table=view.name,
-        examples=(Example(file=path, row=num_rows, value=error.where or received),),
+        remedy=error.remedy, table=view.name, examples=(Example(file=path, row=num_rows, value=value),),
     )  # fmt: skip

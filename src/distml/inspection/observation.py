@@ -10,6 +10,7 @@ from distml.clean.findings import Taken
 
 Level = Literal["fail", "high", "medium", "low"]  # gravest first; `fail`: a run would refuse the table
 TableName = Literal["source", "test"]
+Unit = Literal["row", "file"]
 
 
 def file_name(path: str) -> str:
@@ -47,7 +48,8 @@ class Example:
 class Observation:
     """Something seen in a table. `kind` is its name for programs, `rule` what it breaks, `told` what was seen.
 
-    `count` is exact over all rows of `table` and `share` a part of them. `column` None: the whole table.
+    `count` is exact over all rows of `table`, or over its files where that is the `unit`, and `share` a part of them.
+    `column` None: the whole table.
     `remedy` is a line of config, or what to do where no config can help.
     """
 
@@ -62,6 +64,7 @@ class Observation:
     remedy: str | None = None
     table: TableName | None = "source"
     examples: tuple[Example, ...] = ()
+    unit: Unit = "row"
 
     @property
     def weight(self) -> tuple[int, float, str, str]:

@@ -57,8 +57,15 @@ def suspect_roles(view: View, columns: Columns, leaks: Leaks) -> Iterator[Suspec
     yield from (_id(remark) for remark in columns.ids if remark.column not in known)
     for remark in columns.useless:
         name = str(remark.column)
-        if name not in known and name in view.columns and signs.why_constant(view.values(name)) is None:
+        if name not in known and name in view.columns and not _is_told(view, name):
             yield _useless(remark)
+
+
+def _is_told(view: View, name: str) -> bool:
+    """Whether what is wrong with a column that is of no use is told of its values."""
+    values = view.values(name)
+    is_text = isinstance(view.columns[name].counts, TextCounts)
+    return signs.why_constant(values) is not None or (is_text and signs.odd_form(values) is not None)
 
 
 def _stands_out(remark: Remark, leaks: Leaks) -> bool:

@@ -34,25 +34,27 @@ def suspect_rows(view: View, config: RunConfig) -> Iterator[Suspect]:
             remedy="clean: {duplicates: keep}, where equal rows are separate cases" if is_source else None,
             rows=view.rows.place[copies],
         )  # fmt: skip
+    # A copy that is dropped gives its key to no second row.
+    gone = view.rows.place[copies] if is_source and config.clean.duplicates == "drop" else view.rows.place[:0]
     declared = keys_of(config)
     for key, hashes in zip(declared, view.rows.keys, strict=True):
-        found = repeated(hashes)
+        found = np.setdiff1d(view.rows.place[repeated(hashes)], gone)
         if len(found):
-            yield _key(key, view.rows.place[found], "is given to an earlier row too")
-    yield from _likely_keys(view, [key[0] for key in declared if len(key) == 1])
+            place = "data.roles.id" if len(key) == 1 and key[0] in config.data.roles.id else "validate.unique"
+            remedy = f"correct the table; a key that may repeat is none: take it off {place}"
+            yield _key(key, found, "is given to an earlier row too", remedy)
+    yield from _likely_keys(view, [key[0] for key in declared if len(key) == 1], gone)
 
 
-def _key(key: tuple[str, ...], rows: np.ndarray, told: str) -> Suspect:
-    name = " with ".join(key)
+def _key(key: tuple[str, ...], rows: np.ndarray, told: str, remedy: str) -> Suspect:
     return Suspect(
-        kind="duplicate_key", rule=f"{name} names one row", column=key[0] if len(key) == 1 else None, level="high",
-        told=told, remedy="correct the table; a key that may repeat is none: take it off data.roles.id",
-        rows=rows,
+        kind="duplicate_key", rule=f"{' with '.join(key)} names one row", column=key[0] if len(key) == 1 else None,
+        level="high", told=told, remedy=remedy, rows=rows,
     )  # fmt: skip
 
 
-def _likely_keys(view: View, known: Sequence[str]) -> Iterator[Suspect]:
-    """Keys that nobody declared: named like one, and nearly never given twice."""
+def _likely_keys(view: View, known: Sequence[str], gone: np.ndarray) -> Iterator[Suspect]:
+    """Keys that nobody declared: named like one, and nearly never given twice; rows in `gone` are dropped copies."""
     import pyarrow.compute as pc
 
     for column in view.features:
@@ -65,9 +67,10 @@ def _likely_keys(view: View, known: Sequence[str]) -> Iterator[Suspect]:
         if _ALMOST_ALL * present <= distinct < present:
             hashes = hash_column(values)
             hashes[values.is_null().to_numpy(zero_copy_only=False)] = np.arange(values.null_count, dtype=np.uint64)
-            yield _key(
-                (column.name,), view.sample_rows[repeated(hashes)], "comes twice in a column that hardly repeats"
-            )
+            found = np.setdiff1d(view.sample_rows[repeated(hashes)], gone)
+            if len(found):
+                told = "comes twice in a column that hardly repeats"
+                yield _key((column.name,), found, told, "correct the table, if the column names rows")
 
 
 def suspect_overlap(source: View, test: View, config: RunConfig) -> Iterator[Suspect]:

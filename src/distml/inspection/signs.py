@@ -24,8 +24,22 @@ _CLOCK_NAME = re.compile(
     r"(?i:(?:^|[_\W])(?:time|timestamp|date|datetime|ts|epoch|unix)(?:$|[_\W]))|[a-z](?:Time|Date)$"
 )
 _OTHER_DATE_NAME = re.compile(r"(?i:birth|dob|expir|due|until|valid)")
+MOSTLY = 0.9  # numbers among texts
 _ALMOST_ALL = 0.95
 _FEW = 5
+_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
+_ZONED = rf":.*{_ZONE}$"
+DATE = rf"^\d{{4}}-\d{{2}}-\d{{2}}(?:[ T]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?{_ZONE}?)?$"
+_MIXED_TIMES = "times, not all of them with a time zone or in whole microseconds"
+_FORMS = {
+    r"^[+-]?\d+,\d+$": ("numbers with a decimal comma", True),
+    r"^[+-]?\d{1,3}(?:[,' ]\d{3})+(?:\.\d+)?$": ("numbers with marks between thousands", True),
+    r"^[+-]?[$€£¥]\s?\d[\d,' ]*(?:\.\d+)?$": ("amounts with a currency sign", True),
+    r"^[+-]?\d+(?:[.,]\d+)?\s?%$": ("percentages", True),
+    r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:.*$": (_MIXED_TIMES, False),
+    r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T]\d.*)?$": ("dates that aren't ISO 8601 (2024-01-31)", False),
+}
+"""Pattern of texts that are neither numbers nor dates as they are -> what they look like, and whether like numbers."""
 
 
 def is_named_id(name: str) -> bool:
@@ -117,24 +131,45 @@ def why_code(name: str, numbers: np.ndarray, texts: Any | None) -> str | None:
 
 
 def odd_form(texts: Any) -> str | None:
-    """What keeps texts from being read as the numbers or dates that they look like."""
+    """What keeps texts from being read as the numbers or dates that they look like.
+
+    Those that are written as numbers or dates are don't tell: one bad word among them is no form.
+
+    >>> import pyarrow as pa
+    >>> odd_form(pa.array(["1,200", "300"])), odd_form(pa.array(["0.5"] * 99 + ["oops"]))
+    ('numbers with marks between thousands', None)
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     present = texts.drop_null()
-    if not len(present) or numbers_mask(present).all():
+    is_number, is_date = numbers_mask(present), dates_mask(present)
+    odd = present.filter(pa.array(~is_number & ~is_date))
+    zoned = pc.sum(pc.match_substring_regex(present.filter(pa.array(is_date)), _ZONED)).as_py() or 0
+    if 0 < zoned < is_date.sum() and is_date.sum() >= _ALMOST_ALL * len(present):
+        return _MIXED_TIMES
+    if not len(odd):
         return None
-    forms = {
-        r"^[+-]?\d+,\d+$": "numbers with a decimal comma",
-        r"^[+-]?(?:[$€£¥]?\s?\d{1,3}(?:[,' ]\d{3})+|\d+)(?:\.\d+)?$": "numbers with marks between thousands",
-        r"^[+-]?[$€£¥]\s?\d[\d,]*(?:\.\d+)?$": "amounts with a currency sign",
-        r"^[+-]?\d+(?:[.,]\d+)?\s?%$": "percentages",
-        r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:.*$": "times, not all of them with a time zone or in whole microseconds",
-        r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T]\d.*)?$": "dates that aren't ISO 8601 (2024-01-31)",
-    }
-    for pattern, what in forms.items():
-        if pc.sum(pc.match_substring_regex(present, pattern)).as_py() >= _ALMOST_ALL * len(present):
+    for pattern, (what, are_numbers) in _FORMS.items():
+        matched = pc.sum(pc.match_substring_regex(odd, pattern)).as_py()
+        beside = int((is_number if are_numbers else is_date).sum())
+        if matched >= _ALMOST_ALL * len(odd) and matched + beside >= _ALMOST_ALL * len(present):
             return what
     return None
+
+
+def are_mostly_numbers(values: Any) -> bool:
+    """Whether texts are numbers, or dates, but for some odd ones, for which all are read as texts."""
+    present = values.drop_null()
+    shares = [float(mask(present).mean()) for mask in (numbers_mask, dates_mask)] if len(present) else [0.0]
+    return any(MOSTLY <= share < 1 for share in shares)
+
+
+def dates_mask(values: Any) -> np.ndarray:
+    """Which texts of a pyarrow array are ISO dates, or times to the microsecond, bool [n]; null is none."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.match_substring_regex(values, DATE), False).to_numpy(zero_copy_only=False)
 
 
 def sentinel(numbers: np.ndarray) -> tuple[float, int] | None:

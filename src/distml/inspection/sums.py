@@ -11,6 +11,7 @@ from distml.inspection.scores import drawn
 
 _NUM_ROWS = 4_000
 _MAX_TERMS = 40
+_MAX_SIZE = 1e100  # of numbers larger yet, squares and their sums are beyond what float64 holds
 _SAME = 0.99  # of the rows that a sum meets, as many as before
 
 
@@ -53,9 +54,14 @@ def find_identity(columns: Mapping[str, np.ndarray], target: np.ndarray) -> Iden
     from scipy.stats import spearmanr
 
     rows = drawn(len(target), _NUM_ROWS)
+    if np.abs(target[rows]).max(initial=0.0) > _MAX_SIZE:
+        return None
     y = target[rows] - np.median(target[rows])
     drawn_columns = {name: np.nan_to_num(columns[name][rows]) for name in list(columns)[:_MAX_TERMS]}
-    names = [name for name, values in drawn_columns.items() if np.ptp(values) > 0]
+    names = [
+        name for name, values in drawn_columns.items()
+        if np.abs(values).max(initial=0.0) <= _MAX_SIZE and np.ptp(values) > 0
+    ]  # fmt: skip
     if not names or len(y) < 10 * (len(names) + 1) or np.ptp(y) == 0:
         return None
     # Of a target of few digits a fair guess would meet many rows within half of the last one.

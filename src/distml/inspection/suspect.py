@@ -17,7 +17,7 @@ from distml.inspection.view import View
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
     """An observation to be. Its rows are those that `probe` is true of, or `rows`, int64 [k] of the table; or there
-    are `count` of them, for none is an example of it."""
+    are `count` of them, for none is an example of it; or it is of whole `files`, by path."""
 
     kind: str
     rule: str
@@ -29,6 +29,7 @@ class Suspect:
     rows: np.ndarray | None = None
     count: int = 0
     action: Taken = "warn"
+    files: tuple[str, ...] = ()
 
 
 def observe(view: View, suspects: list[Suspect], engine: Engine) -> list[Observation]:
@@ -47,12 +48,18 @@ def _observation(view: View, suspect: Suspect, tally: Tally | None) -> Observati
     elif suspect.rows is not None:
         count = len(suspect.rows)
         examples = tuple(view.example(int(row), "") for row in suspect.rows[:MAX_EXAMPLES])
-    is_private = suspect.column is not None and suspect.column in view.cleaner.schema and (
-        view.cleaner.schema[suspect.column].private
-    )  # fmt: skip
+    elif suspect.files:
+        count = len(suspect.files)
+        examples = tuple(Example(file=path, row=None, value="") for path in suspect.files[:MAX_EXAMPLES])
+    schema = view.cleaner.schema
+    column = schema[suspect.column] if suspect.column is not None and suspect.column in schema else None
+    is_private = column is not None and column.private
+    remedy = suspect.remedy
+    if column is not None and column.derived is not None and (remedy or "").startswith("data: "):
+        remedy = f"leave it out of features.derived, or correct what columns.{column.name} is made of"
     return Observation(
         kind=suspect.kind, rule=suspect.rule, column=suspect.column, level=suspect.level, count=count,
         share=count / max(view.num_rows, 1), action=suspect.action, table=view.name, examples=examples,
         told="in a private column, whose values aren't shown" if is_private else suspect.told,
-        remedy=None if is_private else suspect.remedy,
+        remedy=None if is_private else remedy, unit="file" if suspect.files else "row",
     )  # fmt: skip

@@ -40,7 +40,8 @@ def suspect_files(view: View) -> Iterator[Suspect]:
                 told=f"{file_name(found.path)}, unlike {file_name(first.path)}: "
                 + ", ".join(told for _, told in changes),
                 remedy="name the files of one layout by data.source.uri, or write them alike",
-                rows=np.arange(view.starts[index], max(view.starts[index] + found.num_rows, view.starts[index] + 1)),
+                rows=np.arange(view.starts[index], view.starts[index] + found.num_rows) if found.num_rows else None,
+                files=() if found.num_rows else (found.path,),
             )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from distml.config.base import Scalar, Task
 from distml.errors import DataError, did_you_mean
 from distml.schema import Dtype
 
+_EVEN = 0.495  # share of a class that nobody calls the rarer one
 MAX_CLASSES = 20  # of whole numbers; more are quantities
 _YES = frozenset(("yes", "y", "true", "t", "positive", "pos", "+", "+1", "up", "won", "success"))
 _ONE, _NONE = frozenset(("1", "1.0")), frozenset(("0", "0.0", "-1", "-1.0"))
@@ -216,7 +217,8 @@ def positive_class(counts: Mapping[str, int]) -> tuple[str, str]:
         if bare != other and bare.lower() == label.lower():
             return label, "what the other class denies"
     rarer = min(labels, key=lambda label: (counts[label], label))
-    return rarer, "the rarer class"
+    share = counts[rarer] / max(1, sum(counts.values()))
+    return rarer, "the rarer class" if share < _EVEN else "one of two classes that are as frequent: name the other"
 
 
 def same_spelling(counts: Mapping[str, int]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from distml.config.base import Kind
 from distml.inspection import signs
 from distml.inspection.counts import TextCounts
 from distml.inspection.observation import Level
@@ -24,7 +25,6 @@ from distml.schema import Column
 _MISREAD = "\ufffd|[ÂÃ][\u0080-\u00bf]|â€"
 """What UTF-8 becomes when it is read as latin-1 or cp1252, and the sign for what couldn't be read at all."""
 _IS_NUMBER = f"^(?:{NUMBER})$"
-_MOSTLY = 0.9  # numbers among texts
 _FEW_ROWS = 10  # from so few nothing is learned or measured of a category
 _RARE = 0.01  # share of the rows: a few of a small table are no rarity
 _FAR = 10  # times as many rows: a rare category is one that a gap parts from the others
@@ -114,8 +114,8 @@ def _types(column: Column, counts: Mapping[str, int], *, is_told: bool) -> Itera
     if column.dtype != "string" or column.role == "target":  # numbers that are declared to be categories
         return
     is_number = numbers_mask(values)
-    rows = np.array(list(counts.values()))
-    share = rows[is_number].sum() / rows.sum()
+    yield from _odd_among(column, counts, is_number, "numbers", "numeric", _IS_NUMBER)
+    yield from _odd_among(column, counts, signs.dates_mask(values), "dates", "datetime", signs.DATE)
     if is_number.all() and not is_told and len(values) > 2:
         yield Suspect(
             kind="type", rule="numbers are read as numbers", column=column.name, level="high",
@@ -123,15 +123,28 @@ def _types(column: Column, counts: Mapping[str, int], *, is_told: bool) -> Itera
             remedy=f"data: {{kinds: {{{column.name}: numeric}}}}",
             probe=Probe(column=column.name, test="matches", values=(_IS_NUMBER,)),
         )  # fmt: skip
-    elif _MOSTLY <= share < 1:
-        odd = [text for text, is_one in zip(counts, is_number, strict=True) if not is_one]
-        told, missing = (", ".join(map(write, odd[:_SHOWN])) for write in (shown, _quoted))
-        yield Suspect(
-            kind="type", rule="numbers stand among numbers", column=column.name, level="high",
-            told=f"{told} among numbers, so all are read as categories",
-            remedy=f"data: {{kinds: {{{column.name}: numeric}}, source: {{missing: [{missing}]}}}}",
-            probe=Probe(column=column.name, test="not_matches", values=(_IS_NUMBER,)),
-        )  # fmt: skip
+
+
+def _odd_among(
+    column: Column, counts: Mapping[str, int], is_one: np.ndarray, what: str, kind: Kind, pattern: str
+) -> Iterator[Suspect]:
+    """Texts that keep a column from being read as the numbers or dates that nearly all of its rows hold."""
+    rows = np.array(list(counts.values()))
+    num_odd = int(rows[~is_one].sum())
+    if not 0 < num_odd <= (1 - signs.MOSTLY) * rows.sum():
+        return
+    odd = [text for text, fits in zip(counts, is_one, strict=True) if not fits]
+    told = ", ".join(map(shown, odd[:_SHOWN])) + (f" and {len(odd) - _SHOWN:,} more" if len(odd) > _SHOWN else "")
+    pairs = ", ".join(f"{_quoted(text)}: null" for text in odd[:_SHOWN])
+    remedy = f"clean: {{replace: {{{column.name}: {{{pairs}}}}}}}"
+    if len(odd) > _SHOWN:
+        remedy = f"correct the table, then data: {{kinds: {{{column.name}: {kind}}}}}"
+    yield Suspect(
+        kind="type", rule=f"{what} stand among {what}", column=column.name, level="high",
+        told=f"{num_odd:,} of {rows.sum():,} {'is' if num_odd == 1 else 'are'} no {what[:-1]}: {told}; so all are read "
+        f"as {'texts' if column.kind == 'text' else 'categories'}",
+        remedy=remedy, probe=Probe(column=column.name, test="not_matches", values=(pattern,)),
+    )  # fmt: skip
 
 
 def _spellings(column: Column, counts: Mapping[str, int]) -> Iterator[Suspect]:

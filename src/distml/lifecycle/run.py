@@ -30,6 +30,7 @@ from distml.secrets import with_secrets
 from distml.storage import Storage
 from distml.tracking import Tracker
 from distml.tune import SearchSpace
+from distml.wording import numbered
 
 Stage = Literal["prepare", "tune", "train", "evaluate", "gate"]
 STAGES: tuple[Stage, ...] = ("prepare", "tune", "train", "evaluate", "gate")
@@ -113,7 +114,7 @@ def _left_out(findings: Sequence[Finding]) -> str:
     """
     costly = [finding for finding in findings if finding.action in ("drop", "quarantine")]
     told = [f"{f.count:,} ({f.column}: {f.rule})" if f.column else f"{f.count:,} ({f.rule})" for f in costly[:3]]
-    more = [f"{len(costly) - 3} more findings in the report"] if len(costly) > 3 else []
+    more = [f"{numbered(len(costly) - 3, 'more finding')} in the report"] if len(costly) > 3 else []
     return f"; left out: {', '.join(told + more)}" if costly else ""
 
 
@@ -210,7 +211,7 @@ def _stages(
     if wanted("train"):
         with _timed(record, reporter, "train") as note:
             result.trained = trained = train(config, prepared, searched, storage, resources.engine)
-            note(trained.key, f"{searched.best.family}, {trained.num_epochs} epochs")
+            note(trained.key, f"{searched.best.family}, {numbered(trained.num_epochs, 'epoch')}")
     if wanted("evaluate"):
         with _timed(record, reporter, "evaluate") as note:
             result.evaluated = evaluated = evaluate_package(config, prepared, trained, storage)

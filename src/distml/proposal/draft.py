@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -77,7 +78,8 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
     if not data.source.header:
         said["data", "source", "header"] = "the first line holds values"
     if not proposal.is_named and data.source.columns:
-        said["data", "source", "columns"] = "CHECK: made up where the file names none; give better names, in this order"
+        why = "the header names none, or one twice" if data.source.header else "the file names none"
+        said["data", "source", "columns"] = f"CHECK: made up where {why}; give better names, in this order"
     if data.source.comment:
         said["data", "source", "comment"] = "lines that begin so are left out"
     if data.source.decimal != "." or data.source.thousands:
@@ -102,7 +104,9 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
     for name, texts in proposal.tokens.replaced.items():
         said["clean", "replace", name] = f"stands for a missing value: {counted(texts)} rows"
     if target.respelt:
-        said["clean", "replace", target.name] = "one class written in two ways, in this table or the test table"
+        most = max(Counter(target.respelt.values()).values()) + 1
+        ways = {2: "two", 3: "three", 4: "four"}.get(most, str(most))
+        said["clean", "replace", target.name] = f"one class written in {ways} ways, in this table or the test table"
     if proposal.clean.duplicates == "keep":
         said["clean", "duplicates"] = "most rows repeat another: separate cases, not copies of one"
     return said
