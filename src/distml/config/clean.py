@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distml.config.base import Action, Scalar, Section
+from distml.config.base import Action, Names, Scalar, Section
 
 
 class RuleConfig(Section):
@@ -39,6 +39,11 @@ class CleanConfig(Section):
     """Row-wise repairs, the same ones in preparation and serving."""
 
     duplicates: Literal["drop", "keep", "fail"] = Field("drop", description="exact repeats of a whole row")
+    duplicates_by: Names = Field(
+        (),
+        description="columns that name a row: others of the same values are duplicates too. Kept is the latest by "
+        "data.roles.time, else one that its content chooses; a row with a missing value among them has no other",
+    )
     images: Literal["fail", "quarantine", "drop", "null"] = Field(
         "fail", description="rows with an image that can't be read or has another size than the others"
     )

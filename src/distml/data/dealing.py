@@ -91,7 +91,7 @@ class Dealing:
         column = table.column(self.column)
         missing = column.is_null().to_numpy()
         if self.kind == "time":
-            return np.where(missing, LAST, _backwards(column))
+            return np.where(missing, LAST, backwards(column))
         if self.kind == "group":  # a row without a group is one of its own
             return self._shuffled(np.where(missing, rows, hash_column(column)))
         splits = (*self.values.values(), "train", self.missing or "train")
@@ -145,7 +145,7 @@ class Dealing:
         return {**asdict(self), "values": dict(self.values)}
 
 
-def _backwards(column: Any) -> np.ndarray:
+def backwards(column: Any) -> np.ndarray:
     """Times as uint64 [n], the latest least."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -1,13 +1,15 @@
-"""By what rows are told to be the same: hashes of a whole row, and of its features and target alone."""
+"""By what rows are told to be the same: hashes of a whole row, of its features and target alone, of a key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from distml.arrays import is_text
+from distml.data.dealing import LAST, backwards
 from distml.hashing import combine, hash_column
 from distml.schema import Schema
 
@@ -76,6 +78,28 @@ def input_hashes(hashes: Mapping[str, np.ndarray], schema: Schema) -> np.ndarray
     """Hashes of features and target alone, uint64 [n]: what a row of a test table may have in common with another."""
     inputs = [column.name for column in (*schema.features, schema.target) if column.derived is None]
     return combine({name: hashes[name] for name in inputs})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """The columns that name a row, and the one that says which of two is the later, if any does."""
+
+    columns: tuple[str, ...]
+    time: str | None = None
+
+    def names(self, table: Any, hashes: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+        """What each row of a cleaned table is named, uint64 [n]; by its own hash in `rows` where a value is missing."""
+        named = combine({name: hashes[name] for name in self.columns})
+        for name in self.columns:
+            named = np.where(table.column(name).is_null().to_numpy(), rows, named)
+        return named
+
+    def order(self, table: Any) -> np.ndarray:
+        """How rows of one name are preferred, uint64 [n], the least first: the latest, those without a time last."""
+        if self.time is None:
+            return np.zeros(table.num_rows, np.uint64)
+        column = table.column(self.time)
+        return np.where(column.is_null().to_numpy(), LAST, backwards(column))
 
 
 def repeated(hashes: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from distml.clean import Cleaned, Finding, RowCleaner, merge_findings
 from distml.config.source import SourceConfig
 from distml.config.split import SplitConfig
 from distml.data.dealing import SPLITS, Dealing, Split
-from distml.data.identity import column_hashes, input_hashes, repeated, whole_hashes
+from distml.data.identity import Key, column_hashes, input_hashes, repeated, whole_hashes
 from distml.data.parts import (
     PLACE,
     ROW,
@@ -85,6 +85,7 @@ class Ingest:
     summarise: Summarise
     drops_repeats: bool
     drops_overlaps: bool
+    key: Key | None = None
     test_inputs: np.ndarray | None = None  # uint64, of the test table's rows
 
     def read(self, fragment: Fragment) -> Iterator[RawBlock]:
@@ -150,7 +151,11 @@ class Ingest:
             inputs=None if inputs is None or self.table == "source" else inputs[chosen],
         )  # fmt: skip
         table = taken(cleaned.table, chosen)
-        part = self._dealt(part, table, hashes if left.all() else {n: hashed[chosen] for n, hashed in hashes.items()})
+        hashes = hashes if left.all() else {name: hashed[chosen] for name, hashed in hashes.items()}
+        if self.key is not None:
+            named = self.key.names(table, hashes, part.rows)
+            part = replace(part, names=named, order=self.key.order(table))
+        part = self._dealt(part, table, hashes)
         places = first + np.flatnonzero(cleaned.kept)[chosen]
         return part, table.append_column(ROW, pa.array(part.rows)).append_column(PLACE, pa.array(places, pa.int64()))
 

@@ -54,6 +54,8 @@ class Part:
     num_repeated: int = 0  # rows that stand earlier in the same block
     num_overlapping: int = 0  # source rows that equal a test row
     overlapping: np.ndarray = field(default_factory=no_hashes)  # hashes of those that are left out
+    names: np.ndarray | None = None  # uint64 [n], what rows are named by `clean.duplicates_by`
+    order: np.ndarray | None = None  # uint64 [n], which of one name is preferred, the least first
     inputs: np.ndarray | None = None  # uint64 [n], hashes of features and target alone, of a test table's rows
     foreseen: np.ndarray | None = None  # int8 [n], the splits that rows were summarised in; None where none was
     summaries: Summaries = field(default_factory=dict)

@@ -48,6 +48,7 @@ def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
         )
     if count:
         findings.append(Finding(rule="no exact duplicate rows", column=None, count=count, action=action))
+    findings += _findings_of_names(ingested, config)
     if count and action == "keep" and config.features.encodes_by_target:
         # They lie in one fold with their target, so out of fold is what the rows of other targets say.
         rule = "a row that is encoded by the target stands in the table once"
@@ -59,6 +60,21 @@ def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
         findings.append(Finding(rule=rule, column=None, count=in_test, action="keep"))
     overlapping = sum(part.num_overlapping for part in ingested.source)
     return [*findings, overlap_finding(overlapping, config)] if overlapping else findings
+
+
+def _findings_of_names(ingested: Ingested, config: RunConfig) -> list[Finding]:
+    """Rows that have the name of another, where columns name them."""
+    count = sum(len(positions) for positions in ingested.same_names.values())
+    columns = ", ".join(config.clean.duplicates_by)
+    if count and config.clean.duplicates == "fail":
+        raise DataError(
+            f"{columns}: no two rows have the same",
+            received=f"{count} rows more than there are values",
+            where=config.data.source.uri,
+            remedy="remove them, or set clean.duplicates: drop",
+        )
+    rule = f"no two rows have the same {columns}"
+    return [Finding(rule=rule, column=None, count=count, action=config.clean.duplicates)] if count else []
 
 
 def overlap_finding(count: int, config: RunConfig) -> Finding:

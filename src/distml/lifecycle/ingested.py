@@ -15,7 +15,7 @@ import numpy as np
 
 from distml.config.split import SplitConfig
 from distml.data.dealing import SPLITS, Dealing, Split, Strata
-from distml.data.duplicates import repeats
+from distml.data.duplicates import repeats, same_names
 from distml.data.encode import Dealer, SummariseAgain, SummariseDropped
 from distml.data.engine import Shelf
 from distml.data.ingest import Summarise
@@ -47,8 +47,23 @@ class Ingested:
 
     @cached_property
     def dropped(self) -> dict[str, np.ndarray]:
-        """Part name -> positions of rows that are left out because they stand in an earlier part."""
+        """Part name -> positions of rows that are left out because they stand in an earlier part, or by their name."""
+        if not self.drops_repeats:
+            return {}
+        return {
+            part.name: np.union1d(self._repeats.get(part.name, _NONE), self.same_names.get(part.name, _NONE))
+            for part in self.source
+            if part.name in self._repeats or part.name in self.same_names
+        }
+
+    @cached_property
+    def _repeats(self) -> dict[str, np.ndarray]:
         return repeats(self.source) if self.drops_repeats else {}
+
+    @cached_property
+    def same_names(self) -> dict[str, np.ndarray]:
+        """Part name -> positions of rows that aren't exact repeats, and of whose name a preferred one is there."""
+        return same_names(self.source, self._repeats)
 
     @cached_property
     def tasks(self) -> list[PartTask]:
@@ -81,7 +96,11 @@ class Ingested:
         """The summary of each split's rows."""
         dealer = Dealer(plan=plan)
         splits = [None if p.table == "test" else plan.assign(p.keys, p.strata) for p in self.parts]
-        foreseen = [_came_true(part, found) for part, found in zip(self.parts, splits, strict=True)]
+        # Rows of one name differ in what else they hold, so they can't be subtracted as copies can.
+        differ = self.same_names if self.drops_repeats else {}
+        foreseen = [
+            part.name not in differ and _came_true(part, found) for part, found in zip(self.parts, splits, strict=True)
+        ]
         found = [part.summaries for part, known in zip(self.parts, foreseen, strict=True) if known]
         found.append(self._of_waiting(splits, foreseen))
         again = [None if known else task for task, known in zip(self.tasks, foreseen, strict=True)]

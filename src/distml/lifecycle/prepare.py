@@ -21,6 +21,7 @@ from distml.config import RunConfig, SourceConfig
 from distml.data.dealing import SPLITS, Dealing, Split
 from distml.data.encode import Bins, Dealer, Encode
 from distml.data.engine import Engine
+from distml.data.identity import Key
 from distml.data.ingest import Ingest, Summarise
 from distml.data.parts import TableName
 from distml.data.split import SplitPlan
@@ -194,6 +195,7 @@ def _ingest(
                 has_test_table=config.data.test is not None, test_inputs=test_inputs,
                 drops_repeats=table == "source" and config.clean.duplicates == "drop",
                 drops_overlaps=config.validation.overlap == "drop",
+                key=_key(config, cleaner.schema) if table == "source" else None,
             )  # fmt: skip
             fragments = list_fragments(source)
             shelf = engine.shelve(ingest.read, ingest.make, fragments, cpu=resources.cpu, gpu=resources.gpu)
@@ -213,6 +215,18 @@ def _ingest(
 
 
 _NONE = np.empty(0, np.uint64)
+
+
+def _key(config: RunConfig, schema: Schema) -> Key | None:
+    """What names a row, if columns do. Raises `DataError` for one that isn't kept."""
+    for name in config.clean.duplicates_by:
+        if name not in schema or schema[name].role == "excluded":
+            raise DataError(
+                "clean.duplicates_by names columns of the table that aren't excluded", received=name,
+                remedy=f"columns: {', '.join(column.name for column in schema.kept)}",
+            )  # fmt: skip
+    columns = config.clean.duplicates_by
+    return Key(columns=columns, time=config.data.roles.time) if columns else None
 
 
 def _kinds(schema: Schema) -> dict[str, Any]:
