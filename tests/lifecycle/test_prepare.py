@@ -495,3 +495,18 @@ def test_a_bundled_table(storage):
     result = prepared(config_of("sklearn:iris", "target"), storage)
     assert result.target == ClassTarget(labels=("setosa", "versicolor", "virginica"))
     assert sum(result.num_rows.values()) == 149  # one flower is in the table twice
+
+
+@pytest.mark.parametrize(
+    "split", [{"kind": "group", "column": "g", "folds": 4}, {"kind": "time", "column": "g", "folds": 4}]
+)
+def test_more_folds_than_there_are_values_to_deal_are_refused(tmp_path, kind):
+    split = {"kind": kind, "column": "g", "folds": 4}
+    rows = "\n".join(f"{i % 3},{i},{'ab'[i % 2]}" for i in range(60))
+    (tmp_path / "t.csv").write_text("g,x,y\n" + rows)
+    data = {"source": {"uri": str(tmp_path / "t.csv")}, "target": "y"}
+    config = RunConfig.model_validate({"name": "demo", "storage": str(tmp_path), "data": data, "split": split})
+    with pytest.raises(DataError, match=r"each fold has rows of its own; received 3 distinct values for 4 folds"):
+        prepare(config, Storage(tmp_path / "store"), LocalEngine())
+    fewer = config.model_copy(update={"split": config.split.model_copy(update={"folds": 2})})
+    assert prepare(fewer, Storage(tmp_path / "store"), LocalEngine()).features("dense", "train").fold is not None

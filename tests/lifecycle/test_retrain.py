@@ -11,10 +11,11 @@ import pytest
 
 from commands import distml, document, serving
 from distml.config import RunConfig, SourceConfig
-from distml.data import SplitPlan
+from distml.data import LocalEngine, SplitPlan
 from distml.data.dealing import Dealing
-from distml.lifecycle.prepare import prepare_key
-from distml.lifecycle.retrain import retrain_config
+from distml.errors import DataError
+from distml.lifecycle.prepare import prepare, prepare_key
+from distml.lifecycle.retrain import check_columns, retrain_config
 from distml.lifecycle.runs import RunRecord
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
@@ -64,6 +65,20 @@ def champion(tmp_path):
         return storage, version
 
     return made
+
+
+def test_a_table_without_a_champions_column_is_refused(champion, tmp_path):
+    storage, version = champion()
+    columns = [{"name": name, "kind": "numeric", "dtype": "number"} for name in ("gone", "x")]
+    storage.write_json("trained/abc/package/manifest.json", {"schema": {"columns": columns}})
+    data = {"source": {"uri": "sklearn:iris"}, "target": "target"}
+    config = RunConfig.model_validate({"name": "moods", "storage": str(tmp_path), "data": data})
+    prepared = prepare(config, storage, LocalEngine())
+    with pytest.raises(DataError, match=r"received no column gone, x, which moods/1 reads"):
+        check_columns(storage, version, prepared)
+    columns = [{"name": "sepal_length_cm", "kind": "numeric", "dtype": "number"}]
+    storage.write_json("trained/abc/package/manifest.json", {"schema": {"columns": columns}})
+    check_columns(storage, version, prepared)
 
 
 def test_the_champions_settings_are_tried_first(champion):

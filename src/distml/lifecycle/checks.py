@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from distml.clean import Finding
 from distml.config import RunConfig
-from distml.data.dealing import Split
+from distml.data.dealing import Dealing, Split
 from distml.data.duplicates import num_repeats
 from distml.errors import DataError
 from distml.features import FeaturePipeline
@@ -60,6 +62,21 @@ def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
         findings.append(Finding(rule=rule, column=None, count=in_test, action="keep"))
     overlapping = sum(part.num_overlapping for part in ingested.source)
     return [*findings, overlap_finding(overlapping, config)] if overlapping else findings
+
+
+def check_folds(ingested: Ingested, dealing: Dealing, config: RunConfig) -> None:
+    """Raises `DataError` where there are fewer groups or instants to deal than folds."""
+    wanted = config.split.folds
+    if wanted is None or dealing.kind not in ("group", "time"):
+        return
+    found = len(np.unique(np.concatenate([part.keys for part in ingested.source])))
+    if found < wanted:
+        raise DataError(
+            "each fold has rows of its own",
+            received=f"{found} distinct values for {wanted} folds",
+            where=f"column {dealing.column}",
+            remedy="ask for fewer in split.folds",
+        )
 
 
 def _findings_of_names(ingested: Ingested, config: RunConfig) -> list[Finding]:

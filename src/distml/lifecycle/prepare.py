@@ -97,7 +97,7 @@ def check_source(config: RunConfig) -> RowCleaner:
     Raises `DataError` for a table that isn't there, is empty, or lacks a column that the config names.
     """
     for source in _tables(config).values():
-        list_fragments(source)
+        list_fragments(source, ranges=False)
     return _fit_cleaner(config)
 
 
@@ -105,41 +105,29 @@ def _prepare(
     config: RunConfig, storage: Storage, engine: Engine, key: str, look: Callable[[Look], list[Finding]] | None
 ) -> Prepared:
     prefix = f"prepared/{key}"
-    cleaner = check_source(config)
-    kept = with_schema(enforce(config, cleaner, engine))
-    if kept is not config:  # columns that `validate` leaves out, bounds that a written schema adds
-        config, cleaner = kept, check_source(kept)
+    config, cleaner = _settled(config, engine)
     dealing = dealing_of(config, cleaner.schema)
     inherited = inherited_plan(config, dealing, cleaner.schema, storage)
     if inherited is not None:
         dealing = inherited.plan.dealing  # its seed too
-    has_test_table = config.data.test is not None
-    plan = None if inherited is None else inherited.plan
-    of_files = _findings_of_files(config)
-    with closing(_ingest(config, storage, engine, prefix, cleaner, dealing, plan)) as ingested:
-        findings = [finding for part in ingested.parts for finding in part.findings]
-        findings += of_files
-        findings += [] if inherited is None else inherited.findings
+    cuts = None if inherited is None else inherited.plan
+    findings = _findings_of_files(config) + ([] if inherited is None else list(inherited.findings))
+    with closing(_ingest(config, storage, engine, prefix, cleaner, dealing, cuts)) as ingested:
+        findings += [finding for part in ingested.parts for finding in part.findings]
         findings += checks.findings_of_copies(ingested, config)
-        plan = ingested.plan(dealing, config.split, has_test_table=has_test_table, inherited=plan)
+        checks.check_folds(ingested, dealing, config)
+        plan = ingested.plan(dealing, config.split, has_test_table=config.data.test is not None, inherited=cuts)
         summaries = ingested.summaries(plan)
-        training = summaries["train"]
-        checks.check_rows(summaries, config)
-        checks.check_weights(summaries, cleaner.schema)
         if look is not None:
             seen = Look(config=config, schema=cleaner.schema, ingested=ingested, plan=plan, summaries=summaries)
             findings += look(seen)
-        target = fit_target(cleaner.schema, training, config.data, config.features.target)
-        pipelines = _fit_pipelines(config, cleaner, training, target, findings)
-        findings += checks.missing_findings(training, cleaner.schema, config)
-        findings += checks.findings_of_kinds(training, cleaner.schema, config)
-        checks.refuse_without_features(pipelines, config)
-        edges = TableSummary(_kinds(cleaner.schema), edges=_edges(training))
+        target, pipelines = _fit(config, cleaner, summaries, findings)
+        edges = TableSummary(_kinds(cleaner.schema), edges=_edges(summaries["train"]))
         encode = Encode(
             dealer=Dealer(plan=plan), storage=storage, prefix=prefix, edges=edges,
             encoders={name: partial(_encode, pipeline, target) for name, pipeline in pipelines.items()},
         )  # fmt: skip
-        baseline = _with_bins(training, edges, ingested.map(encode, ingested.tasks))
+        baseline = _with_bins(summaries["train"], edges, ingested.map(encode, ingested.tasks))
     prepared = Prepared(
         storage=storage, prefix=prefix, key=key, schema=cleaner.schema, target=target, plan=plan,
         pipelines=pipelines, baseline=baseline, findings=tuple(merge_findings(findings)),
@@ -152,12 +140,34 @@ def _prepare(
     return prepared
 
 
+def _settled(config: RunConfig, engine: Engine) -> tuple[RunConfig, RowCleaner]:
+    """The config with columns that `validate` leaves out and bounds that a written schema adds, and its cleaner."""
+    cleaner = check_source(config)
+    kept = with_schema(enforce(config, cleaner, engine))
+    return (config, cleaner) if kept is config else (kept, check_source(kept))
+
+
+def _fit(
+    config: RunConfig, cleaner: RowCleaner, summaries: Mapping[Split, TableSummary], findings: list[Finding]
+) -> tuple[Target, dict[str, FeaturePipeline]]:
+    """The target's and the features' transforms, from the training rows' summary; what is odd goes to `findings`."""
+    training, schema = summaries["train"], cleaner.schema
+    checks.check_rows(summaries, config)
+    checks.check_weights(summaries, schema)
+    target = fit_target(schema, training, config.data, config.features.target)
+    pipelines = _fit_pipelines(config, cleaner, training, target, findings)
+    findings += checks.missing_findings(training, schema, config)
+    findings += checks.findings_of_kinds(training, schema, config)
+    checks.refuse_without_features(pipelines, config)
+    return target, pipelines
+
+
 def _findings_of_files(config: RunConfig) -> list[Finding]:
     """What sets the files of a table apart; raises `DataError` where the source doesn't allow it."""
     return [
         replace(finding, table=table)
         for table, source in _tables(config).items()
-        for finding in read_layout(list_fragments(source), source).findings
+        for finding in read_layout(list_fragments(source, ranges=False), source).findings
     ]
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from distml.config import PointConfig, RunConfig, SourceConfig, with_absolute_paths
 from distml.config.source import written_like
-from distml.errors import ConfigError
+from distml.errors import ConfigError, DataError
 from distml.lifecycle.deploy import config_of
 from distml.lifecycle.prepare import prepare_key
+from distml.lifecycle.prepared import Prepared
 from distml.reading.sql import one_state
 from distml.registry import Version
+from distml.schema import Schema
 from distml.storage import Storage
 
 
@@ -53,3 +55,17 @@ def _inheriting(config: RunConfig, champion: Version, lineage: Mapping[str, Any]
         if prepare_key(table) == lineage["prepared"]:
             return config
     return config.model_copy(update={"split": config.split.model_copy(update={"inherit": champion.label})})
+
+
+def check_columns(storage: Storage, champion: Version, prepared: Prepared) -> None:
+    """Raises `DataError` where a table lacks a column that the champion reads: it could never be judged on it."""
+    schema = Schema.from_dict(storage.read_json(f"{champion.package}/manifest.json")["schema"])
+    kept = {column.name for column in prepared.schema.kept}
+    absent = [column.name for column in schema.inputs if column.name not in kept]
+    if absent:
+        raise DataError(
+            "a champion is trained again on a table of its columns",
+            received=f"no column {', '.join(absent)}, which {champion.label} reads",
+            where="retrain.data.source",
+            remedy="add it, null where it isn't known, or give a model of another schema another name",
+        )

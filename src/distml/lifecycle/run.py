@@ -19,13 +19,14 @@ from distml.lifecycle.prepare import check_source, prepare
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import publish
 from distml.lifecycle.result import RunResult
+from distml.lifecycle.retrain import check_columns
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, search, search_key
 from distml.lifecycle.train import train
 from distml.lifecycle.versions import move_to_challenger
 from distml.lifecycle.where import engine_for
 from distml.metrics import METRICS, metric_for
-from distml.registry import Decision, Registry, StoreRegistry
+from distml.registry import Decision, Registry, StoreRegistry, resolve
 from distml.secrets import with_secrets
 from distml.storage import Storage
 from distml.tracking import Tracker
@@ -96,6 +97,8 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
         with _timed(record, resources.reporter, "prepare") as note:
             result.prepared = prepared = prepare(config, storage, engine_for(config, resources.engine)[0])
             check_choices(config, prepared)
+            if record.value.get("retrains"):
+                check_columns(storage, resolve(StoreRegistry(storage), record.value["retrains"]), prepared)
             counts = ", ".join(f"{count:,} {split}" for split, count in prepared.num_rows.items())
             was = record.value["stages"].get("prepare", prepared.key)
             changed = "" if was == prepared.key else "; not what the run began with, so its stages are done anew"
