@@ -182,5 +182,5 @@ def test_what_looks_alike_is_one_spelling():
 
 
 def test_of_classes_as_frequent_none_is_the_rarer():
-    assert positive_class({"L": 100, "R": 101})[1].startswith("one of two classes that are as frequent")
+    assert positive_class({"L": 100, "R": 101})[1].startswith("as frequent as the other")
     assert positive_class({"L": 100, "R": 150}) == ("L", "the rarer class")

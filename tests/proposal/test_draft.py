@@ -9,12 +9,13 @@ import pytest
 
 from distml.config import parse_config
 from distml.data import LocalEngine
-from distml.errors import ConfigError
+from distml.errors import ConfigError, DataError
 from distml.lifecycle.prepare import prepare
 from distml.lifecycle.run import check_choices, check_config
 from distml.proposal.draft import draft
 from distml.proposal.propose import propose
 from distml.storage import Storage
+from pictures import bars, picture_table, written
 
 N = 400
 RNG = np.random.default_rng(7)
@@ -167,3 +168,87 @@ def test_names_that_a_config_would_change_are_refused(tmp_path):
     text = table("${HOME},b,y", plain)
     with pytest.raises(ConfigError, match=r"a variable in a run config|a table's names as they are"):
         drafted(tmp_path, text.replace("b,y", "b,y"), "y", columns=["${x:-a}", "b", "y"])
+
+
+def test_a_ragged_table_has_a_config_that_says_so(tmp_path):
+    lines = [plain(i) for i in range(N)]
+    lines[49] += ",more"
+    lines[99] = "1.5"
+    text = drafted(tmp_path, "a,b,y\n" + "\n".join(lines) + "\n", "y")
+    told = " ".join(text.replace("#", " ").split())
+    assert "ragged: fail" in text and "It runs as it is" not in told
+    assert "(2 lines: t.csv line 51, t.csv line 101)" in told and "quarantine leave them out" in told
+    config = parse_config(text, environ={})
+    assert config.data.source.ragged == "fail"
+    with pytest.raises(DataError, match="every line has 3 values"):
+        check_config(config)
+    check_config(parse_config(text.replace("ragged: fail", "ragged: drop"), environ={}))
+
+
+def test_classes_written_in_three_ways(tmp_path):
+    words = ["yes", "Yes", "YES", "no", "no", "no"]
+    lines = [f"{noise(i)},{words[RNG.integers(6)]}" for i in range(N)]
+    assert "# one class written in three ways" in drafted(tmp_path, "x,y\n" + "\n".join(lines) + "\n", "y")
+
+
+def test_names_that_a_header_has_twice(tmp_path):
+    text = drafted(tmp_path, "a,a,y\n" + "\n".join(f"{noise(i)},{plain(i)[:6]},{'no' if i % 2 else 'yes'}" for i in
+                                                   range(N)) + "\n", "y")  # fmt: skip
+    assert "made up where the header names none, or one twice" in text.replace("\n    # ", " ")
+
+
+# Files that differ
+
+
+def monthly(folder: Path, names: dict[str, list[str]]) -> str:
+    (folder / "parts").mkdir()
+    for name, columns in names.items():
+        rows = [",".join("ab"[RNG.integers(2)] if c == "y" else noise(i) for c in columns) for i in range(80)]
+        (folder / "parts" / f"{name}.csv").write_text(",".join(columns) + "\n" + "\n".join(rows) + "\n")
+    return str(folder / "parts")
+
+
+def test_files_that_are_one_table_are_read_as_one(tmp_path):
+    late = ["when", "temperature", "a", "b", "y", "humidity"]
+    early = ["when", "temp", "a", "b", "y"]
+    uri = monthly(tmp_path, {"1": early, "2": [*early, "humidity"], "3": late, "4": late})
+    found = propose(uri, "y")
+    assert (found.num_rows, found.data.source.schema_changes) == (320, "align")
+    assert dict(found.data.source.rename) == {"temp": "temperature"} and not found.left_out
+    text = draft(found, "t.yaml")
+    assert "rename: {temp: temperature}  # CHECK: taken for one column under two names" in text
+    prepared = prepare(parse_config(text, environ={}), Storage(str(tmp_path / "s")), LocalEngine())
+    assert sum(prepared.num_rows.values()) == 320
+
+
+def test_files_of_other_tables_are_left_out(tmp_path):
+    uri = monthly(tmp_path, {"a1": ["p", "q", "r", "y"], "a2": ["p", "q", "r", "y"], "other": ["p", "k", "l", "y"]})
+    found = propose(uri, "y")
+    assert found.data.source.schema_changes == "fail" and list(found.left_out) == ["other.csv"]
+
+
+# Images
+
+
+def test_images_are_kept_and_other_bytes_are_not(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = picture_table(60, kind="png")
+    mixed = [written(one) for size in ((8, 8), (9, 9)) for one in bars(30, size=size)[0]]
+    table = table.append_column("raw", pa.array([b"\x00\x01"] * 60)).append_column("mixed", pa.array(mixed))
+    pq.write_table(table, tmp_path / "t.parquet")
+    found = propose(str(tmp_path / "t.parquet"), "y")
+    assert set(found.data.exclude) == {"raw", "mixed"}
+    text = draft(found, "t.yaml")
+    told = " ".join(text.replace("#", " ").split())
+    assert "image: images of 8 x 8 grey, read as such" in told and "raw holds binary: no number" in told
+    assert "mixed holds images of several sizes" in told and "features.image.size" in told
+    check_config(parse_config(text, environ={}))
+
+
+def test_images_alone_are_features(tmp_path):
+    import pyarrow.parquet as pq
+
+    pq.write_table(picture_table(60, kind="png").drop_columns(["size"]), tmp_path / "t.parquet")
+    assert propose(str(tmp_path / "t.parquet"), "y").data.exclude == ()

@@ -104,13 +104,6 @@ def test_a_target_that_is_cut_off():
     assert "stand at its largest value, 0.9: probably cut off" in remark.text
 
 
-def test_lines_of_another_width():
-    (remark,) = look(ragged=("1,2,3",))
-    assert remark.text == (
-        "lines with another number of values: 1, such as '1,2,3'. A run refuses them, so correct or remove them first"
-    )
-
-
 def test_copies():
     assert num_copies(pa.table({"id": [1, 1, 1, 2], "x": ["a", "a", "a", "a"]})) == 2
     (remark,) = look(["no", "no", *CLASSES[2:]], row=[0, 0, *range(2, N)], is_numbered=False)

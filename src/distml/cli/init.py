@@ -11,6 +11,7 @@ from distml.cli.options import Json
 from distml.cli.output import begin, result
 
 if TYPE_CHECKING:
+    from distml.config import RunConfig
     from distml.proposal.propose import Proposal
 
 
@@ -32,7 +33,6 @@ def init(
     from dataclasses import replace
 
     from distml.config import parse_config
-    from distml.lifecycle.run import check_config
     from distml.proposal.draft import draft
     from distml.proposal.propose import name_of, propose
     from distml.storage import Storage
@@ -43,9 +43,18 @@ def init(
     # Named as its file, so that the configs of two targets of one table are two models.
     proposal = replace(propose(table, target, columns=names, test=test), name=name_of(path.name))
     text = draft(proposal, str(path))
-    check_config(parse_config(text, where=str(path)))  # nothing is written that a run would refuse at once
+    _check(parse_config(text, where=str(path)))
     Storage(path.parent).write_bytes(path.name, text.encode())
     result({**proposal.to_dict(), "config": str(path)}, _summary(proposal, path))
+
+
+def _check(config: RunConfig) -> None:
+    """Nothing is written that a run would refuse at once, but for lines that the config has a comment about."""
+    from distml.inspection.scan import tolerant
+    from distml.lifecycle.run import check_config
+
+    source = tolerant(config.data.source)
+    check_config(config.model_copy(update={"data": config.data.model_copy(update={"source": source})}))
 
 
 def _refuse_overwriting(path: Path, force: bool) -> None:
@@ -71,6 +80,9 @@ def _summary(proposal: Proposal, path: Path) -> str:
         ),
         "ids": ", ".join(data.roles.id),
         "time": data.roles.time or "",
+        "split": data.roles.split or "",
+        "ragged": proposal.ragged,
+        "files aligned": ", ".join(proposal.aligned),
         "kinds": ", ".join(f"{name} {kind}" for name, kind in data.kinds.items()),
         "leaks": ", ".join(proposal.leaks.columns),
         "maybe leaks": ", ".join(f"{remark.column} (kept)" for remark in proposal.leaks.likely),

@@ -31,9 +31,9 @@ class Columns:
         time = () if self.time is None else (self.time,)
         return frozenset(remark.column for remark in (*self.ids, *time, *self.useless))
 
-    def with_unreadable(self, kinds: Mapping[str, str]) -> Columns:
-        """These and columns of types that none of a model's has."""
-        told = (Remark(name, f"holds {kind}: no number, text, truth value or date") for name, kind in kinds.items())
+    def with_unreadable(self, reasons: Mapping[str, str]) -> Columns:
+        """These and columns of which no model's can be made."""
+        told = (Remark(name, reason) for name, reason in reasons.items())
         return replace(self, useless=(*self.useless, *told))
 
     def without(self, names: Iterable[str]) -> Columns:

@@ -136,7 +136,7 @@ def odd_form(texts: Any) -> str | None:
     Those that are written as numbers or dates are don't tell: one bad word among them is no form.
 
     >>> import pyarrow as pa
-    >>> odd_form(pa.array(["1,200", "300"])), odd_form(pa.array(["0.5"] * 99 + ["oops"]))
+    >>> odd_form(pa.array(["1,200.5", "300"])), odd_form(pa.array(["0.5"] * 99 + ["oops"]))
     ('numbers with marks between thousands', None)
     """
     import pyarrow as pa

@@ -218,7 +218,8 @@ def positive_class(counts: Mapping[str, int]) -> tuple[str, str]:
             return label, "what the other class denies"
     rarer = min(labels, key=lambda label: (counts[label], label))
     share = counts[rarer] / max(1, sum(counts.values()))
-    return rarer, "the rarer class" if share < _EVEN else "one of two classes that are as frequent: name the other"
+    even = "as frequent as the other, which stands here if scores are about it"
+    return rarer, "the rarer class" if share < _EVEN else even
 
 
 def same_spelling(counts: Mapping[str, int]) -> dict[str, str]:

@@ -92,11 +92,12 @@ def to_yaml(schema: WrittenSchema) -> str:
     head = (
         "# What a table's columns are and what their values may be: review it, commit it, and name it in a run config\n"
         "# by `validate: {schema: FILE}`. on_violation: warn, fail, drop, null, clip or quarantine, also for one "
-        "column.\n"
+        "column."
     )
     values = schema.model_dump(mode="json")
     columns = values.pop("columns")
-    lines = [head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True) + "columns:"]
+    lines = [head, *(f"{key}: {_flow([item])[1:-1]}" for key, item in values.items())]
+    lines += ["columns:" if columns else "columns: {}"]
     for name, column in columns.items():
         told = {key: _plain(item) for key, item in column.items() if item is not None}
         lines.append(f"  {_flow([name])[1:-1]}: {_flow(told)}")
@@ -105,7 +106,20 @@ def to_yaml(schema: WrittenSchema) -> str:
 
 def _flow(value: Any) -> str:
     """A value as YAML on one line."""
-    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9).strip()
+    return yaml.dump(
+        value, Dumper=_OneLine, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
+    ).strip()  # fmt: skip
+
+
+class _OneLine(yaml.SafeDumper):
+    """Quotes what would take several lines, or what no reader would take as it is, so that it is written by escapes."""
+
+    def represent_text(self, text: str) -> yaml.Node:
+        style = None if text.isascii() and text.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_OneLine.add_representer(str, _OneLine.represent_text)
 
 
 def _plain(value: Any) -> Any:

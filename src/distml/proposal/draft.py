@@ -47,9 +47,10 @@ def _introduction(proposal: Proposal) -> str:
     rows = (
         f"all of its {proposal.num_rows:,} rows" if proposal.is_whole else f"{proposal.num_rows:,} rows from all over"
     )
+    how = "It runs once source.ragged says what becomes of some lines" if proposal.ragged else "It runs as it is"
     return (
-        f"A run config for {proposal.data.source.uri}, drafted by `distml init` from {rows}. It runs as it is; what "
-        "the comments suppose is yours to check."
+        f"A run config for {proposal.data.source.uri}, drafted by `distml init` from {rows}. {how}; what the comments "
+        "suppose is yours to check."
     )
 
 
@@ -61,6 +62,8 @@ def _config(proposal: Proposal) -> dict[str, Any]:
         test = proposal.data.test.model_dump(mode="json")
         data["test"] = {key: item for key, item in test.items() if key == "uri" or item != _inherited(source, key)}
     data["source"] = {key: item for key, item in data["source"].items() if item != []}
+    if proposal.ragged:
+        data["source"]["ragged"] = proposal.data.source.ragged
     clean = proposal.clean.model_dump(exclude_defaults=True)
     order = ("source", "test", "target", "task", "positive", "roles", "kinds", "exclude")
     sections: dict[str, Any] = {"name": proposal.name, "data": {key: data[key] for key in order if key in data}}
@@ -85,6 +88,19 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
     if data.source.decimal != "." or data.source.thousands:
         said["data", "source", "decimal"] = "CHECK: numbers are read so"
         said["data", "source", "thousands"] = "CHECK: what stands between a number's thousands is left out"
+    if proposal.ragged:
+        said["data", "source", "ragged"] = (
+            f"CHECK: a run ends at lines with another number of values than the others ({proposal.ragged}). drop and "
+            "quarantine leave them out, quarantine into a file of their own; pad fills up short ones"
+        )
+    if proposal.aligned:
+        files = "; ".join(f"{name} {reason}" for name, reason in list(proposal.aligned.items())[:8])
+        said["data", "source", "schema_changes"] = (
+            f"CHECK: files are read as one table of the columns that most have, missing where absent, though {files}"
+        )
+        said["data", "source", "rename"] = "CHECK: taken for one column under two names"
+    if proposal.split is not None:
+        said["data", "roles", "split"] = proposal.split.text
     tokens = proposal.tokens.missing.values()
     said["data", "source", "missing"] = "; ".join(counted(rows) for rows in tokens)
     if proposal.left_out:

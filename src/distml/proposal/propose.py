@@ -22,10 +22,12 @@ from distml.hashing import row_hashes
 from distml.inspection import Remark, signs
 from distml.inspection.columns import Columns, look_at_columns
 from distml.inspection.leaks import Leaks, find_leaks
+from distml.inspection.scan import tolerant
 from distml.inspection.targets import Target, look_at_target, resolve_column
 from distml.inspection.tokens import Tokens, trimmed
 from distml.proposal.remarks import are_cases, remarks_on
-from distml.proposal.tables import Table, altered, data_of, tokens_of
+from distml.proposal.splits import find_split
+from distml.proposal.tables import Table, altered, data_of, ragged_lines, tokens_of
 from distml.reading.source import read_head
 from distml.schema import Schema, infer_schema
 from distml.summary import as_numbers
@@ -50,6 +52,9 @@ class Proposal:
     remarks: tuple[Remark, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)  # files
     is_named: bool = True  # whether the files name their columns
+    aligned: Mapping[str, str] = field(default_factory=dict)  # files of other columns, with what differs
+    ragged: str = ""  # lines that a run would end at
+    split: Remark | None = None  # of the column that deals the rows
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: what was found, without how a config writes it."""
@@ -75,6 +80,8 @@ class Proposal:
             "excluded": [remark.to_dict() for remark in (*leaks.certain, *columns.useless)],
             "remarks": [remark.to_dict() for remark in (*self.kinds, *self.remarks)],
             "files_left_out": dict(self.left_out),
+            "files_aligned": dict(self.aligned),
+            "ragged": self.ragged,
         }
 
 
@@ -100,16 +107,18 @@ def propose(uri: str, target: str, *, columns: Sequence[str] | None = None, test
     table = Table.open(uri, target, columns)
     target = resolve_column(target, table.columns, uri, is_named=table.found.is_named)
     typed = _typed(table, None if test is None else Table.open(test, target, columns), target)
-    _refuse_few(typed, uri)
+    _refuse_few(typed, table, uri)
+    split, told_split = find_split(typed.cleaned, typed.schema, has_test_table=test is not None)
     found = look_at_columns(typed.cleaned, typed.schema).with_unreadable(table.unreadable)
     leaks = find_leaks(typed.cleaned, typed.schema, typed.target, found)
     found = found.without(leaks.columns)
     features = frozenset(c.name for c in typed.schema.features) - found.left_out - set(leaks.columns)
-    _refuse_without(features, found, uri)
+    features -= {split}
+    _refuse_without(features | set(table.images), found, uri)
     remarks = remarks_on(table.sample, typed.cleaned, typed.schema, features, typed.target, typed.tokens)
     return Proposal(
         name=name_of(uri),
-        data=_with_roles(typed.data, found, leaks),
+        data=_with_roles(typed.data, found, leaks, split),
         clean=altered(typed.clean, duplicates="keep") if are_cases(table.sample.table) else typed.clean,
         num_rows=table.sample.num_rows,
         is_whole=table.sample.is_whole,
@@ -118,9 +127,12 @@ def propose(uri: str, target: str, *, columns: Sequence[str] | None = None, test
         columns=found,
         leaks=leaks,
         kinds=typed.kinds,
-        remarks=tuple(remarks),
+        remarks=(*_told_images(table), *([told_split] if told_split and not split else []), *remarks),
         left_out=table.found.left_out,
         is_named=table.found.is_named,
+        aligned=table.found.aligned,
+        ragged=ragged_lines(table),
+        split=told_split if split else None,
     )
 
 
@@ -187,27 +199,35 @@ def _kinds(
             kind = in_test[column.name].kind
             if kind == "categorical" != column.kind and column.name not in found:
                 found[column.name] = (f"is {column.kind} here, but not in the test table", "categorical")
-    head = infer_schema(tidied(read_head(data.source, HEAD_ROWS), data.source, clean), data)
+    head = infer_schema(tidied(read_head(tolerant(data.source), HEAD_ROWS), data.source, clean), data)
     for column in schema.features:
         if head[column.name].kind != column.kind and column.name not in found:
             found[column.name] = (f"would be read as {head[column.name].kind} from the first rows alone", column.kind)
     return [(Remark(name, reason), kind) for name, (reason, kind) in found.items()]
 
 
-def _with_roles(data: DataConfig, columns: Columns, leaks: Leaks) -> DataConfig:
+def _told_images(table: Table) -> list[Remark]:
+    return [Remark(name, f"images of {shape}, read as such; not looked at") for name, shape in table.images.items()]
+
+
+def _with_roles(data: DataConfig, columns: Columns, leaks: Leaks, split: str | None) -> DataConfig:
     exclude = [*leaks.columns, *(str(remark.column) for remark in columns.useless)]
     ids = tuple(str(remark.column) for remark in columns.ids)
-    roles = RolesConfig(id=ids, time=None if columns.time is None else columns.time.column)
+    exclude = [name for name in exclude if name != split]
+    roles = RolesConfig(id=ids, time=None if columns.time is None else columns.time.column, split=split)
     kinds = {name: kind for name, kind in data.kinds.items() if name not in exclude}
     return altered(data, roles=roles.model_dump(), exclude=exclude, kinds=kinds)
 
 
-def _refuse_few(typed: _Typed, uri: str) -> None:
+def _refuse_few(typed: _Typed, table: Table, uri: str) -> None:
     """Raises `DataError` where rows that differ are too few to be dealt to training, validation and test."""
     import pyarrow as pa
 
     target = whole(typed.cleaned.column(typed.target.name))
-    differ = pa.table({"row": row_hashes(typed.cleaned), "y": target}).filter(target.is_valid()).group_by(["row", "y"])
+    rows = row_hashes(typed.cleaned)
+    if table.images and len(rows) == table.sample.num_rows:
+        rows = row_hashes(table.sample.table)
+    differ = pa.table({"row": rows, "y": target}).filter(target.is_valid()).group_by(["row", "y"])
     classes = [None] if typed.target.task == "regression" else list(typed.target.counts)
     distinct = differ.aggregate([]).column("y").to_pylist()
     most = len(distinct) if classes == [None] else max(map(distinct.count, classes))

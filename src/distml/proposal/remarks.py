@@ -45,9 +45,6 @@ def remarks_on(
     sample: Sample, cleaned: Any, schema: Schema, features: frozenset[str], target: Target, tokens: Tokens
 ) -> Iterator[Remark]:
     """Remarks on a sample and its cleaned rows; `features` are the columns that a model will see."""
-    if sample.ragged:
-        text = f"lines with another number of values: {len(sample.ragged):,}, such as {shown(sample.ragged[0][:50])}"
-        yield Remark(None, f"{text}. A run refuses them, so correct or remove them first")
     if not np.array_equal(sample.position, np.zeros(sample.num_rows)):
         yield from _order(sample, cleaned, target)
     yield from _of_target(cleaned, target)

@@ -87,7 +87,9 @@ def sample_table(found: Survey) -> Sample:
     """
     pieces = _Pieces(found, is_whole=not found.num_unseen, encoding=found.source.encoding)
     first = found.files[0]
-    if first.format == "csv":
+    if found.source.schema_changes == "align":
+        _add_fragments(found, pieces)
+    elif first.format == "csv":
         _add_texts(found, pieces)
     elif first.format == "parquet":
         _add_parquet(found, pieces)

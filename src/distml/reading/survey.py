@@ -9,14 +9,15 @@ from __future__ import annotations
 import codecs
 import glob
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from distml.config.source import SourceConfig
 from distml.errors import DataError
 from distml.reading.files import Fragment, PartitionValue, find_files
 from distml.reading.image_folder import is_image
+from distml.reading.kinship import are_one_table, renamed_to
 from distml.reading.partitions import with_partitions
 from distml.reading.patterns import patterns_of
 from distml.reading.sniff import Dialect, binary_kind, sniff
@@ -61,6 +62,7 @@ class Survey:
     files: tuple[File, ...]
     left_out: dict[str, str]
     num_unseen: int = 0  # files past `MAX_FILES`, supposed to be like the others
+    aligned: Mapping[str, str] = field(default_factory=dict)  # files of other columns that are read all the same
 
     @property
     def is_named(self) -> bool:
@@ -103,7 +105,11 @@ def survey(uri: str, *, target: str | None = None, columns: Sequence[str] | None
         )
     files = _with_partitions(files, uri)
     chosen = _choose(files, target)
-    left_out |= {file.path: _difference(file, chosen[0]) for file in files if file not in chosen}
+    others = {file.path: _difference(file, chosen[0]) for file in files if file not in chosen}
+    aligned = None if columns else _aligned(uri, files, chosen[0], target, left_out, others)
+    if aligned is not None:
+        return replace(aligned, num_unseen=max(0, len(found) - MAX_FILES))
+    left_out |= others
     narrowed, kept = _narrowed(uri, chosen, left_out)
     left_out |= {file.path: "no pattern names it together with the others" for file in chosen if file not in kept}
     return Survey(
@@ -193,6 +199,46 @@ def _choose(files: Sequence[File], target: str | None) -> list[File]:
     return max(
         kinds.values(), key=lambda group: (target in group[0].names, sum(file.size for file in group), group[0].path)
     )
+
+
+def _aligned(
+    uri: str, files: list[File], usual: File, target: str | None, left_out: dict[str, str], others: dict[str, str]
+) -> Survey | None:
+    """The survey of files that are one table though their columns differ; `others` tells of each what does."""
+    kin, renamed = _kin(files, usual, target)
+    read = {file.path for file in kin}
+    unlike = left_out | {path: reason for path, reason in others.items() if path not in read}
+    narrowed, kept = _narrowed(uri, kin, unlike) if kin else (uri, [])
+    if not kin or kept != kin:
+        return None
+    return Survey(
+        source=_source(narrowed, kin, None).model_copy(update={"schema_changes": "align", "rename": renamed}),
+        files=tuple(kin),
+        left_out={_relative(path, uri): reason for path, reason in sorted(unlike.items())},
+        aligned={_relative(path, uri): reason for path, reason in sorted(others.items()) if path in read},
+    )
+
+
+def _kin(files: Sequence[File], usual: File, target: str | None) -> tuple[list[File], dict[str, str]]:
+    """The files that are one table with a usual one though their columns differ, and columns' other names in them;
+    none where no file differs, or where its lines would have to be read otherwise."""
+    dialect = usual.dialect
+    if usual.partition or (dialect and not (dialect.is_named and (dialect.decimal, dialect.thousands) == (".", None))):
+        return [], {}
+    kin: list[File] = []
+    renamed: dict[str, str] = {}
+    for file in files:
+        is_written_alike = file.format == usual.format and file.kind[1:-1] == usual.kind[1:-1]
+        if not is_written_alike or file.needs_format or (file.dialect and not file.dialect.is_named):
+            continue
+        names = renamed_to(file.columns, usual.columns)
+        columns = [names.get(name, name) for name in file.columns]
+        if are_one_table(columns, usual.columns) and (target is None or target in columns):
+            kin.append(file)
+            renamed.update(names)
+    has_others = len({file.kind for file in kin}) > 1
+    is_clear = not any(set(file.columns) >= {old, new} for file in kin for old, new in renamed.items())
+    return (kin, renamed) if has_others and is_clear else ([], {})
 
 
 def _difference(file: File, usual: File) -> str:
