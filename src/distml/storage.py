@@ -14,6 +14,7 @@ import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ from typing import Any
 from distml.errors import ConflictError, NotFoundError, StorageError
 from distml.secrets import with_secrets
 
+_NUM_SYNCS = 8  # at once, as a disk has a queue
 _SCRATCH = (".tmp-", ".probe-")  # what the names of files begin with that are being written
 
 
@@ -133,13 +135,9 @@ class Storage:
         """Brings the files of a folder to the disk that were written in passing."""
         if not self.is_local:  # an object store has what it has confirmed
             return
-        for folder, _, names in os.walk(self._path(key)):
-            for name in names:
-                descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+        paths = [os.path.join(folder, name) for folder, _, names in os.walk(self._path(key)) for name in names]
+        with ThreadPoolExecutor(_NUM_SYNCS) as pool:
+            list(pool.map(_sync, paths))
 
     def make_folder(self, key: str = "") -> None:
         """A folder and those above it; nothing happens when it is there."""
@@ -429,3 +427,11 @@ def _reason(error: OSError) -> str:
 def _scratch_name() -> str:
     """A name that no listing shows. Files made under it get the permissions that the process gives any file."""
     return f".tmp-{uuid.uuid4().hex}"
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -41,6 +41,7 @@ class Fragment:
     first_line: int = 1  # of the file, where the bytes begin
     partition: tuple[PartitionValue, ...] = ()  # what its folders' names say
     layout: Any = None  # pyarrow.Schema of the table, where the file's own is another
+    wanted: int | None = None  # rows that are asked for, where not all are
     coded: bool = False  # whether texts may come as dictionaries, where that is faster
 
 

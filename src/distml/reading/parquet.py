@@ -40,6 +40,7 @@ def read_runs(fragment: Fragment, source: SourceConfig, log: ReadLog) -> Iterato
 
     file = _opened(open_filesystem(source), fragment.path, coded=fragment.coded)
     size = min(_MAX_ROWS, max(_MIN_ROWS, _MAX_CELLS // max(1, len(file.schema_arrow.names))))
+    size = min(size, max(fragment.wanted or size, 1))
     try:
         if file.metadata.num_rows == 0:
             yield file.schema_arrow.empty_table()

@@ -152,7 +152,7 @@ def read_head(source: SourceConfig, num_rows: int, log: ReadLog | None = None) -
     blocks: list[Any] = []
     found = 0
     for fragment in list_fragments(source, ranges=False):
-        for block in read_fragment(fragment, source, log):
+        for block in read_fragment(replace(fragment, wanted=num_rows), source, log):
             blocks.append(block.slice(0, num_rows - found))
             found += blocks[-1].num_rows
             if found >= num_rows:
