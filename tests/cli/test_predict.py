@@ -39,7 +39,7 @@ def test_people_are_told_what_became_of_the_rows(home: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         f"7 rows scored by tiny/1 into {home}/scored.csv",
-        f"1 rows set aside in {home}/scored.csv.quarantine.csv:",
+        f"1 row set aside in {home}/scored.csv.quarantine.csv:",
         "  1  mean_texture: a numeric column holds numbers",
     ]
     assert done.stderr == ""

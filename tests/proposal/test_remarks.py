@@ -134,5 +134,5 @@ def test_what_validate_would_find_is_said_too():
     said = {remark.column: remark for remark in look(fare=fares, size=sizes, town=towns)}
     assert said["fare"].text.startswith("4 rows: below zero")
     assert said["fare"].change == "clean: {rules: {fare: {min: 0, on_violation: null}}}"
-    assert said["size"].text.startswith("1 rows: above")
+    assert said["size"].text.startswith("1 row: above")
     assert "'Bern' 1" in said["town"].text

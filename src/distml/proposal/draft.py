@@ -118,7 +118,7 @@ def _comments(proposal: Proposal) -> dict[tuple[str, ...], str]:
         said["data", "exclude"] = "to keep a column, take it off this list"
     said |= {("data", "exclude", str(r.column)): r.text for r in (*proposal.leaks.certain, *columns.useless)}
     for name, texts in proposal.tokens.replaced.items():
-        said["clean", "replace", name] = f"stands for a missing value: {counted(texts)} rows"
+        said["clean", "replace", name] = f"stands for a missing value, in rows: {counted(texts)}"
     if target.respelt:
         most = max(Counter(target.respelt.values()).values()) + 1
         ways = {2: "two", 3: "three", 4: "four"}.get(most, str(most))

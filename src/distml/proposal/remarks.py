@@ -21,6 +21,7 @@ from distml.inspection.tokens import Tokens
 from distml.reading.sample import Sample
 from distml.schema import Column, Schema
 from distml.summary import as_numbers
+from distml.wording import numbered
 
 MAX_MISSING = 0.95  # what `validate.max_missing` is unless told
 _MOSTLY, _MANY_ROWS = 0.5, 100
@@ -139,7 +140,7 @@ def _suspected(column: Column, cleaned: Any, num_features: int) -> Iterator[Rema
     for suspect in suspects:
         if suspect.kind in _SUSPECTED and suspect.probe is not None:
             count = int(suspect.probe.mask(cleaned).sum())
-            yield Remark(column.name, f"{count:,} rows: {suspect.told}", suspect.remedy)
+            yield Remark(column.name, f"{numbered(count, 'row')}: {suspect.told}", suspect.remedy)
 
 
 def _of_numbers(name: str, numbers: np.ndarray) -> Iterator[Remark]:
