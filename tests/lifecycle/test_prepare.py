@@ -508,3 +508,24 @@ def test_more_folds_than_there_are_values_to_deal_are_refused(tmp_path, kind):
         prepare(config, Storage(tmp_path / "store"), LocalEngine())
     fewer = config.model_copy(update={"split": config.split.model_copy(update={"folds": 2})})
     assert prepare(fewer, Storage(tmp_path / "store"), LocalEngine()).features("dense", "train").fold is not None
+
+
+@pytest.mark.parametrize(("num_copies", "wanted"), [(1, 0), (2, 1)])
+def test_held_out_rows_that_training_rows_give_away_are_counted(tmp_path, num_copies, wanted):
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=300)
+    copies = [(i, k) for i in range(300) for k in range(num_copies if i % 3 == 0 else 1)]
+    rows = [f"{i}-{k},{numbers[i]:.6f},{'ab'[int(numbers[i] > 0)]}" for i, k in copies]
+    (tmp_path / "t.csv").write_text("id,x,y\n" + "\n".join(rows))
+    data = {"source": {"uri": str(tmp_path / "t.csv")}, "target": "y", "roles": {"id": "id"}}
+    config = RunConfig.model_validate({"name": "demo", "storage": str(tmp_path), "data": data})
+    found = prepare(config, Storage(tmp_path / "store"), LocalEngine())
+    told = [f for f in found.findings if f.rule.startswith("no validation or test row has")]
+    assert len(told) == wanted
+    if wanted:
+        held_out = np.concatenate([found.rows(split)[0].column("x").to_numpy() for split in ("validation", "test")])
+        training = np.setdiff1d(np.round(numbers, 6), held_out)
+        twice = [x for x, count in zip(*np.unique(held_out, return_counts=True), strict=True) if count == 1]
+        third = set(np.round(numbers[::3], 6).tolist())
+        assert told[0].count == sum(x in third for x in twice)
+        assert len(training) and told[0].action == "warn"

@@ -138,7 +138,7 @@ class Ingest:
         rows = whole_hashes(hashes, raw.table, cleaned.kept, self.cleaner.schema)
         kept = self._with_target(cleaned.table, findings)
         findings += self._findings_of_order(fragment, first, cleaned, kept)
-        inputs = input_hashes(hashes, self.cleaner.schema) if self.has_test_table else None
+        inputs = input_hashes(hashes, self.cleaner.schema) if self.has_test_table or self._has_more else None
         overlapping = kept & _among(inputs, self.test_inputs)
         repeats = _repeats(rows, kept)
         left = kept & ~(repeats & self.drops_repeats) & ~(overlapping & self.drops_overlaps)
@@ -148,7 +148,7 @@ class Ingest:
             findings=tuple(merge_findings(findings)), num_repeated=int(repeats.sum()),
             num_overlapping=int(overlapping.sum()),
             overlapping=rows[overlapping & ~(repeats & self.drops_repeats)] if self.drops_overlaps else no_hashes(),
-            inputs=None if inputs is None or self.table == "source" else inputs[chosen],
+            inputs=inputs[chosen] if inputs is not None and (self.table == "test" or self._has_more) else None,
         )  # fmt: skip
         table = taken(cleaned.table, chosen)
         hashes = hashes if left.all() else {name: hashed[chosen] for name, hashed in hashes.items()}
@@ -158,6 +158,11 @@ class Ingest:
         part = self._dealt(part, table, hashes)
         places = first + np.flatnonzero(cleaned.kept)[chosen]
         return part, table.append_column(ROW, pa.array(part.rows)).append_column(PLACE, pa.array(places, pa.int64()))
+
+    @property
+    def _has_more(self) -> bool:
+        """Whether rows that differ may have the same features and target."""
+        return bool(self.cleaner.schema.of_role("id", "time", "weight", "split", "excluded"))
 
     def _with_target(self, table: Any, findings: list[Finding]) -> np.ndarray:
         name = self.cleaner.schema.target.name

@@ -56,7 +56,7 @@ class Part:
     overlapping: np.ndarray = field(default_factory=no_hashes)  # hashes of those that are left out
     names: np.ndarray | None = None  # uint64 [n], what rows are named by `clean.duplicates_by`
     order: np.ndarray | None = None  # uint64 [n], which of one name is preferred, the least first
-    inputs: np.ndarray | None = None  # uint64 [n], hashes of features and target alone, of a test table's rows
+    inputs: np.ndarray | None = None  # uint64 [n], hashes of features and target alone, where they aren't all of a row
     foreseen: np.ndarray | None = None  # int8 [n], the splits that rows were summarised in; None where none was
     summaries: Summaries = field(default_factory=dict)
     waiting: Any = None  # pyarrow table of the rows that no split was foreseen for, in their order

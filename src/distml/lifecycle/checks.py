@@ -10,12 +10,15 @@ from distml.clean import Finding
 from distml.config import RunConfig
 from distml.data.dealing import Dealing, Split
 from distml.data.duplicates import num_repeats
+from distml.data.split import SplitPlan
 from distml.errors import DataError
 from distml.features import FeaturePipeline
 from distml.inspection.tokens import numbers_mask
 from distml.lifecycle.ingested import Ingested
 from distml.schema import Schema
 from distml.summary import TableSummary
+
+_CHANCE_TWINS = 0.01  # of the held-out rows
 
 
 def raise_finding(finding: Finding, path: str) -> None:
@@ -62,6 +65,18 @@ def findings_of_copies(ingested: Ingested, config: RunConfig) -> list[Finding]:
         findings.append(Finding(rule=rule, column=None, count=in_test, action="keep"))
     overlapping = sum(part.num_overlapping for part in ingested.source)
     return [*findings, overlap_finding(overlapping, config)] if overlapping else findings
+
+
+def findings_of_twins(ingested: Ingested, plan: SplitPlan) -> list[Finding]:
+    """Held-out rows that a training row gives away, where there are more than chance brings about."""
+    count, num_held_out = ingested.num_twins(plan)
+    if count <= _CHANCE_TWINS * num_held_out:
+        return []
+    rule = "no validation or test row has the features and target of a training row"
+    remedy = (
+        "name what makes rows alike in clean.duplicates_by, or keep them together: split: {kind: group, column: ...}"
+    )
+    return [Finding(rule=rule, column=None, count=count, action="warn", remedy=remedy, table="source")]
 
 
 def check_folds(ingested: Ingested, dealing: Dealing, config: RunConfig) -> None:

@@ -92,6 +92,23 @@ class Ingested:
         plan = inherited or plan_split(dealing, keys, strata, config, has_test_table=has_test_table)
         return with_folds(plan, rows, keys, strata, config.folds)
 
+    def num_twins(self, plan: SplitPlan) -> tuple[int, int]:
+        """Held-out rows of the source whose features and target are a training row's, and held-out rows in all.
+
+        None are counted in a table most of whose rows have the features and target of another: there it is chance.
+        """
+        parts = [part for part in self.source if part.num_rows and part.inputs is not None]
+        if not parts:
+            return 0, 0
+        left = [_left(part, self.dropped) for part in parts]
+        inputs = np.concatenate([_of(part.inputs)[kept] for part, kept in zip(parts, left, strict=True)])
+        splits = np.concatenate([plan.assign(p.keys, p.strata)[kept] for p, kept in zip(parts, left, strict=True)])
+        training = np.unique(inputs[splits == SPLITS.index("train")])
+        held_out = inputs[splits != SPLITS.index("train")]
+        if len(np.unique(inputs)) < len(inputs) / 2:
+            return 0, len(held_out)
+        return int(np.isin(held_out, training).sum()), len(held_out)
+
     def summaries(self, plan: SplitPlan) -> dict[Split, TableSummary]:
         """The summary of each split's rows."""
         dealer = Dealer(plan=plan)
@@ -139,6 +156,11 @@ class Ingested:
     def close(self) -> None:
         for shelf in self.shelves:
             shelf.close()
+
+
+def _of(inputs: np.ndarray | None) -> np.ndarray:
+    assert inputs is not None
+    return inputs
 
 
 def _left(part: Part, dropped: dict[str, np.ndarray]) -> np.ndarray:

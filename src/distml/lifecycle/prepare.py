@@ -117,6 +117,7 @@ def _prepare(
         findings += checks.findings_of_copies(ingested, config)
         checks.check_folds(ingested, dealing, config)
         plan = ingested.plan(dealing, config.split, has_test_table=config.data.test is not None, inherited=cuts)
+        findings += checks.findings_of_twins(ingested, plan)
         summaries = ingested.summaries(plan)
         if look is not None:
             seen = Look(config=config, schema=cleaner.schema, ingested=ingested, plan=plan, summaries=summaries)
