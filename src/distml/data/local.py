@@ -12,6 +12,12 @@ from typing import Any, Generic
 
 from distml.data.engine import Argument, Item, Maker, Note, Reader, Result, Shelf
 
+
+def _num_cores() -> int:
+    """Cores that this process may use, where the system tells; else those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 _Place = Any  # a pyarrow table, or the path of a file that holds one
 
 
@@ -25,7 +31,7 @@ class LocalEngine:
 
     def __init__(self, max_shelved_bytes: int | None = None, num_threads: int | None = None) -> None:
         self._max_bytes = max_shelved_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
-        self._num_threads = num_threads or len(os.sched_getaffinity(0))
+        self._num_threads = num_threads or _num_cores()
 
     def map(
         self, function: Callable[[Item], Result], items: Sequence[Item], *, cpu: float = 1, gpu: float = 0
