@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from distml.data.identity import repeated
 from distml.data.parts import Part
 
 
@@ -14,14 +15,8 @@ def repeats(parts: Sequence[Part]) -> dict[str, np.ndarray]:
     if not parts:
         return {}
     rows = np.concatenate([part.rows for part in parts])
-    ascending = np.sort(rows)
-    again = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
-    if not len(again):
-        return {}
-    candidates = np.flatnonzero(np.isin(rows, again))
-    _, first = np.unique(rows[candidates], return_index=True)
     is_repeat = np.zeros(len(rows), bool)
-    is_repeat[np.delete(candidates, first)] = True
+    is_repeat[repeated(rows)] = True
     return _by_part(is_repeat, parts)
 
 

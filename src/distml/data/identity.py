@@ -109,9 +109,9 @@ def repeated(hashes: np.ndarray) -> np.ndarray:
     [2, 3]
     """
     ascending = np.sort(hashes)
-    if not (ascending[1:] == ascending[:-1]).any():  # mostly: a sort is cheaper than finding which
+    twice = ascending[1:][ascending[1:] == ascending[:-1]]
+    if not len(twice):  # mostly: a sort is cheaper than finding which
         return np.empty(0, np.int64)
-    _, first = np.unique(hashes, return_index=True)
-    later = np.ones(len(hashes), bool)
-    later[first] = False
-    return np.flatnonzero(later)
+    candidates = np.flatnonzero(np.isin(hashes, twice))
+    _, first = np.unique(hashes[candidates], return_index=True)
+    return np.delete(candidates, first)

@@ -12,12 +12,6 @@ from typing import Any, Generic
 
 from distml.data.engine import Argument, Item, Maker, Note, Reader, Result, Shelf
 
-
-def _num_cores() -> int:
-    """Cores that this process may use, where the system tells; else those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 _Place = Any  # a pyarrow table, or the path of a file that holds one
 
 
@@ -139,3 +133,8 @@ def _fetch(place: _Place) -> Any:
     import pyarrow as pa
 
     return pa.ipc.open_file(pa.memory_map(str(place))).read_all()
+
+
+def _num_cores() -> int:
+    """Cores that this process may use, where the system tells; else those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -95,7 +95,7 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
     with record:
         result = RunResult(run=record.run, config=config, storage=storage, seconds=record.value["seconds"])
         with _timed(record, resources.reporter, "prepare") as note:
-            result.prepared = prepared = prepare(config, storage, engine_for(config, resources.engine)[0])
+            result.prepared = prepared = prepare(config, storage, engine_for(config, resources.engine))
             check_choices(config, prepared)
             if record.value.get("retrains"):
                 check_columns(storage, resolve(StoreRegistry(storage), record.value["retrains"]), prepared)

@@ -44,11 +44,8 @@ def where_to_prepare(config: RunConfig) -> Where:
     return Where(engine="ray" if num_bytes >= LARGE_BYTES else "local", reason=size(num_bytes))
 
 
-def engine_for(config: RunConfig, cluster: Engine) -> tuple[Engine, Where]:
-    """The engine that prepares a config's tables, given the one that runs have at hand."""
-    where = where_to_prepare(config)
-    if where.engine == "local" and cluster.name != "local":
-        return LocalEngine(), where
-    if cluster.name == "local":
-        return cluster, Where(engine="local", reason="there is no cluster")
-    return cluster, where
+def engine_for(config: RunConfig, engine: Engine) -> Engine:
+    """The engine that prepares a config's tables, given the one that a run has at hand."""
+    if engine.name == "local" or where_to_prepare(config).engine == "ray":
+        return engine
+    return LocalEngine()
