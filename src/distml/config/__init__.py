@@ -8,10 +8,13 @@ from distml.config.features import CategoricalConfig, FeaturesConfig, NumericCon
 from distml.config.gates import EvaluateConfig, GateConfig, GatesConfig
 from distml.config.live import AutoscalingConfig, MonitorConfig, RetrainConfig, ServeConfig
 from distml.config.load import load_config, parse_config, with_absolute_paths, with_overrides
+from distml.config.model import ModelConfig
 from distml.config.run import RunConfig
-from distml.config.search import ModelConfig, PointConfig, SearchConfig, TrackingConfig, TrainConfig
+from distml.config.search import PointConfig, SearchConfig
 from distml.config.source import SourceConfig
 from distml.config.split import SplitConfig
+from distml.config.tracking import TrackingConfig
+from distml.config.train import TrainConfig
 from distml.config.validation import ValidateConfig
 
 __all__ = [

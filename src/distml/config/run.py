@@ -14,9 +14,12 @@ from distml.config.data import DataConfig
 from distml.config.features import FeaturesConfig
 from distml.config.gates import EvaluateConfig, GatesConfig
 from distml.config.live import MonitorConfig, RetrainConfig, ServeConfig
-from distml.config.search import ModelConfig, SearchConfig, TrackingConfig, TrainConfig
+from distml.config.model import ModelConfig
+from distml.config.search import SearchConfig
 from distml.config.source import written_like
 from distml.config.split import SplitConfig
+from distml.config.tracking import TrackingConfig
+from distml.config.train import TrainConfig
 from distml.config.validation import ValidateConfig
 from distml.secrets import without_password
 
