@@ -19,16 +19,25 @@ Data = Mapping[str, tuple[FeatureBatch, FeatureBatch]]  # recipe -> (train, vali
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What one trial tries; numbers count from 1."""
+    """What one trial tries; numbers count from 1.
+
+    A segment of population-based training goes on from the last state of trial `parent`, None for a first one, with
+    changed params, and ends after `until_epoch`; other candidates have neither.
+    """
 
     number: int
     family: str
     params: dict[str, Any]
+    parent: int | None = None
+    until_epoch: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """What became of a trial. `score` is the best validation score; `stopped` means that the time was up."""
+    """What became of a trial. `score` is the best validation score; `stopped` means that the time was up.
+
+    objectives: each objective's value by its name, where there are several. notes: what happened on the way, in lines.
+    """
 
     number: int
     family: str
@@ -39,6 +48,9 @@ class TrialRecord:
     num_epochs: int = 0
     seconds: float = 0.0
     reason: str | None = None
+    objectives: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    parent: int | None = None
 
     @classmethod
     def of(
