@@ -4,7 +4,7 @@ from pathlib import Path
 
 import distml
 from distml.config import parse_config
-from distml.lifecycle.journal import Silent
+from distml.lifecycle.reporter import Silent
 from distml.lifecycle.run import Resources, run
 
 

@@ -106,6 +106,18 @@ class Lines:
             f"best {'–' if best is None else format(best, '.6g')}{reason}"
         )
 
+    def search(self, terms: Any) -> None:
+        pass
+
+    def recall(self, trial: Any) -> None:
+        pass
+
+    def began(self, candidate: Any) -> None:
+        pass
+
+    def epochs(self, number: int, epochs: Any) -> None:
+        pass
+
     def trials(self, num_running: int, num_done: int, num_samples: int) -> None:
         pass
 

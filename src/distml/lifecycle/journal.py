@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
+from distml.lifecycle.reporter import Reporter
 from distml.metrics import Metric
 from distml.storage import content_hash
 from distml.tracking import Point, RunStatus, Tracker
@@ -25,42 +26,6 @@ _STATUS: dict[TrialState, RunStatus] = {
     "failed": "FAILED",
     "stopped": "KILLED",
 }
-
-
-class Reporter(Protocol):
-    """Hears, in plain words, how a run goes."""
-
-    def run(self, run: str, storage: str) -> None:
-        """The run has an id, or goes on under the one that it has."""
-        ...
-
-    def stage(self, name: str, note: str) -> None:
-        """A stage began, ended or was reused."""
-        ...
-
-    def trial(self, record: TrialRecord, best: float | None, num_done: int, num_samples: int) -> None:
-        """A trial ended. best: the best score so far; num_done: trials that have ended."""
-        ...
-
-    def trials(self, num_running: int, num_done: int, num_samples: int) -> None:
-        """Another number of trials runs."""
-        ...
-
-
-class Silent:
-    """A `Reporter` that says nothing."""
-
-    def run(self, run: str, storage: str) -> None:
-        pass
-
-    def stage(self, name: str, note: str) -> None:
-        pass
-
-    def trial(self, record: TrialRecord, best: float | None, num_done: int, num_samples: int) -> None:
-        pass
-
-    def trials(self, num_running: int, num_done: int, num_samples: int) -> None:
-        pass
 
 
 class Journal:
@@ -106,9 +71,10 @@ class Journal:
 
     def on_recall(self, trial: LoggedTrial) -> None:
         number, record = trial.candidate.number, trial.record
+        self._reporter.recall(trial)
         self._calls.put(lambda: self._start(trial.candidate))
         if trial.epochs:
-            self.on_epochs(number, trial.epochs)
+            self._track(number, trial.epochs)
         if record is not None:
             self._count(record)
             self._calls.put(lambda: self._end(record))
@@ -118,10 +84,15 @@ class Journal:
 
     def on_start(self, candidate: Candidate) -> None:
         self._num_running += 1
+        self._reporter.began(candidate)
         self._reporter.trials(self._num_running, self._num_done, self._num_samples)
         self._calls.put(lambda: self._start(candidate))
 
     def on_epochs(self, number: int, epochs: list[EpochResult]) -> None:
+        self._reporter.epochs(number, epochs)
+        self._track(number, epochs)
+
+    def _track(self, number: int, epochs: list[EpochResult]) -> None:
         now = int(time.time() * 1000)
         points = [point for epoch in epochs for point in self._points(epoch, now)]
         self._calls.put(lambda: self._log(number, points))

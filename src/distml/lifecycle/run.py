@@ -14,10 +14,11 @@ from distml.config import RunConfig, Task, with_absolute_paths
 from distml.data import Engine, LocalEngine
 from distml.lifecycle.augmentation import check_augmentation
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
-from distml.lifecycle.journal import Journal, Reporter, Silent
+from distml.lifecycle.journal import Journal
 from distml.lifecycle.prepare import check_source, prepare
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import publish
+from distml.lifecycle.reporter import Reporter, SearchTerms, Silent
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.retrain import check_columns
 from distml.lifecycle.runs import RunRecord
@@ -25,12 +26,13 @@ from distml.lifecycle.search import Searched, search, search_key
 from distml.lifecycle.train import train
 from distml.lifecycle.versions import move_to_challenger
 from distml.lifecycle.where import engine_for
-from distml.metrics import METRICS, metric_for
+from distml.metrics import METRICS, Metric, metric_for
 from distml.registry import Decision, Registry, StoreRegistry, resolve
 from distml.secrets import with_secrets
 from distml.storage import Storage
 from distml.tracking import Tracker
 from distml.tune import SearchSpace
+from distml.tune.log import TrialLog
 from distml.wording import numbered
 
 Stage = Literal["prepare", "tune", "train", "evaluate", "gate"]
@@ -256,6 +258,7 @@ def _tune(
 ) -> Searched:
     metric = metric_for(config.search.metric, prepared.target.task)
     parent, num_samples = record.value["tracking_run"], config.search.num_samples
+    resources.reporter.search(_terms(config, metric, storage, search_key(config, prepared.key)))
     journal = Journal(
         tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on,
         search=search_key(config, prepared.key),
@@ -267,6 +270,14 @@ def _tune(
         )  # fmt: skip
     finally:
         journal.close()
+
+
+def _terms(config: RunConfig, metric: Metric, storage: Storage, key: str) -> SearchTerms:
+    search, log = config.search, TrialLog(storage, f"searched/{key}")
+    log.read()
+    return SearchTerms(
+        metric=metric, num_samples=search.num_samples, time_budget_s=search.time_budget_s, elapsed_s=log.elapsed_s
+    )
 
 
 def _search_note(searched: Searched, prepared: Prepared) -> str:
