@@ -27,7 +27,7 @@ from distml.schema import Schema
 from distml.storage import content_hash, dump_json, file_sha256
 from distml.summary import TableSummary
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 _REMEDY = "fetch the package again, or roll back to another version"
@@ -115,11 +115,14 @@ class ModelPackage:
         manifest = verify(folder)
         schema = Schema.from_dict(manifest["schema"])
         reload_functions(schema)
+        pipelines: dict[str, FeaturePipeline] = {}  # members of one recipe share theirs, so rows are encoded once
         members = []
         for index in range(manifest["num_members"]):
             home = folder / "members" / str(index)
-            pipeline = FeaturePipeline.from_dict(_json(home / "features.json"))
-            members.append(Member(model=load_model(home), pipeline=pipeline))
+            checksum = manifest["files"][f"members/{index}/features.json"]
+            if checksum not in pipelines:
+                pipelines[checksum] = FeaturePipeline.from_dict(_json(home / "features.json"))
+            members.append(Member(model=load_model(home), pipeline=pipelines[checksum]))
         baseline = _json(folder / "baseline.json")
         golden = folder / GOLDEN
         return cls(

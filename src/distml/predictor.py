@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from distml.batch import FeatureBatch
 from distml.clean import Cleaned
 from distml.errors import DataError, PackageError
+from distml.features import FeaturePipeline
 from distml.features.few import MAX_ROWS as MAX_FEW
 from distml.features.few import FewRows
 from distml.package import Golden, ModelPackage
@@ -72,19 +74,28 @@ class Predictor:
 
         That is where something is unusual about a value, which the way of tables repairs or refuses.
         """
-        if len(records) > MAX_FEW or None in self._few:
+        if len(records) > MAX_FEW or None in self._few.values():
             return None
-        outputs = []
-        for member, few in zip(self.package.members, self._few, strict=True):
+        batches = {}
+        for key, few in self._few.items():
             batch = few.encode(records) if few is not None else None
             if batch is None:
                 return None
-            outputs.append(member.model.predict(batch))
-        return self.package.postprocess(outputs)
+            batches[key] = batch
+        return self._answer(batches)
 
     @cached_property
-    def _few(self) -> list[FewRows | None]:
-        return [FewRows.of(member.pipeline) for member in self.package.members]
+    def _few(self) -> dict[int, FewRows | None]:
+        return {key: FewRows.of(pipeline) for key, pipeline in self._pipelines.items()}
+
+    @cached_property
+    def _pipelines(self) -> dict[int, FeaturePipeline]:
+        """The members' pipelines, each once: by `id`, as they are not equal by content but shared."""
+        return {id(member.pipeline): member.pipeline for member in self.package.members}
+
+    def _answer(self, batches: Mapping[int, FeatureBatch]) -> Prediction:
+        members = self.package.members
+        return self.package.postprocess([member.model.predict(batches[id(member.pipeline)]) for member in members])
 
     def clean(self, table: Any) -> Cleaned:
         """The features of a raw pyarrow table, cleaned."""
@@ -92,8 +103,7 @@ class Predictor:
 
     def predict_cleaned(self, cleaned: Any) -> Prediction:
         """Predictions for a cleaned pyarrow table."""
-        outputs = [member.model.predict(member.pipeline.encode(cleaned)) for member in self.package.members]
-        return self.package.postprocess(outputs)
+        return self._answer({key: pipeline.encode(cleaned) for key, pipeline in self._pipelines.items()})
 
     def replay(self, where: str = "the package") -> None:
         """Predicts the golden rows; `PackageError` when the scores differ by more than the tolerance."""

@@ -9,6 +9,7 @@ from distml.config.gates import EvaluateConfig, GateConfig, GatesConfig
 from distml.config.live import AutoscalingConfig, MonitorConfig, RetrainConfig, ServeConfig
 from distml.config.load import load_config, parse_config, with_absolute_paths, with_overrides
 from distml.config.model import ModelConfig
+from distml.config.postprocess import PostprocessConfig, ThresholdConfig
 from distml.config.run import RunConfig
 from distml.config.search import PointConfig, SearchConfig
 from distml.config.source import SourceConfig
@@ -32,6 +33,7 @@ __all__ = [
     "MonitorConfig",
     "NumericConfig",
     "PointConfig",
+    "PostprocessConfig",
     "RetrainConfig",
     "RolesConfig",
     "RuleConfig",
@@ -42,6 +44,7 @@ __all__ = [
     "SplitConfig",
     "TabularAugmentConfig",
     "Task",
+    "ThresholdConfig",
     "TrackingConfig",
     "TrainConfig",
     "ValidateConfig",

@@ -15,6 +15,7 @@ from distml.config.features import FeaturesConfig
 from distml.config.gates import EvaluateConfig, GatesConfig
 from distml.config.live import MonitorConfig, RetrainConfig, ServeConfig
 from distml.config.model import ModelConfig
+from distml.config.postprocess import PostprocessConfig
 from distml.config.search import SearchConfig
 from distml.config.source import written_like
 from distml.config.split import SplitConfig
@@ -38,6 +39,7 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig()
     train: TrainConfig = TrainConfig()
+    postprocess: PostprocessConfig = PostprocessConfig()
     augment: AugmentConfig = AugmentConfig()
     tracking: TrackingConfig = TrackingConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

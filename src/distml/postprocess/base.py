@@ -1,4 +1,4 @@
-"""From the outputs of a package's members to what a user is told: blend, threshold, the target's own values."""
+"""`Postprocess`: what turns the outputs of a package's members into a `Prediction`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from distml.postprocess.blend import blended
+from distml.postprocess.calibration import Calibration, calibration_from_dict, calibration_to_dict
 from distml.target import ClassTarget, NumericTarget, Target, target_from_dict, target_to_dict
 
 
@@ -40,23 +42,22 @@ class Prediction:
 class Postprocess:
     """Fitted on validation predictions and carried in the package.
 
-    weights: one per member, summing to 1. threshold: the positive probability from which a binary prediction is
-    positive.
+    weights: one per member, summing to 1. calibration: applied to the blended probabilities of classes. threshold:
+    the positive probability from which a binary prediction is positive.
     """
 
     weights: tuple[float, ...]
     target: Target
+    calibration: Calibration | None = None
     threshold: float = 0.5
 
     def __call__(self, outputs: Sequence[np.ndarray]) -> Prediction:
         """Outputs of each member, [n, k] probabilities or [n] standardised values."""
         assert len(outputs) == len(self.weights), "one output per member"
-        blended = outputs[0] * self.weights[0]
-        for weight, output in zip(self.weights[1:], outputs[1:], strict=True):
-            blended = blended + weight * output
+        output = blended(outputs, self.weights)
         if isinstance(self.target, NumericTarget):
-            return Prediction(values=self.target.decode(blended), probabilities=None, labels=None)
-        return self._classes(blended, self.target)
+            return Prediction(values=self.target.decode(output), probabilities=None, labels=None)
+        return self._classes(output if self.calibration is None else self.calibration(output), self.target)
 
     def _classes(self, probabilities: np.ndarray, target: ClassTarget) -> Prediction:
         if probabilities.shape[1] == 2:
@@ -70,6 +71,7 @@ class Postprocess:
     def to_dict(self) -> dict[str, Any]:
         return {
             "weights": list(self.weights),
+            "calibration": calibration_to_dict(self.calibration),
             "threshold": self.threshold,
             "target": target_to_dict(self.target),
         }
@@ -78,6 +80,7 @@ class Postprocess:
     def from_dict(cls, value: dict[str, Any]) -> Postprocess:
         return cls(
             weights=tuple(value["weights"]),
+            calibration=calibration_from_dict(value["calibration"]),
             threshold=value["threshold"],
             target=target_from_dict(value["target"]),
         )
