@@ -90,7 +90,7 @@ def test_a_missing_key_is_named(text, key, place):
         ("seed: -1\n", "run.yaml, line 5, seed", "-1"),
         ("split:\n  validation: 1.5\n", "run.yaml, line 6, split.validation", "1.5"),
         ("search: {sampler: grid}\n", "run.yaml, line 5, search.sampler", "grid"),
-        ("model:\n  families:\n    - linear\n    - cnn\n", "run.yaml, line 8, model.families.1", "cnn"),
+        ("model:\n  families:\n    - linear\n    - forest\n", "run.yaml, line 8, model.families.1", "forest"),
     ],
 )
 def test_a_wrong_value_is_quoted_with_its_line(extra, place, received):
@@ -223,7 +223,7 @@ def test_an_unknown_key_in_an_override_is_refused():
         ("search.num_samples=twelve", "-s, search.num_samples"),
         ("search.num_sample=3", "-s"),
         ("serch.x=1", "-s"),
-        ("model.families=[linear, cnn]", "-s, model.families.1"),
+        ("model.families=[linear, forest]", "-s, model.families.1"),
     ],
 )
 def test_a_mistake_in_an_override_is_not_put_on_the_file(override, where):

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from distml.config.gates import GateConfig, GatesConfig
+from distml.config.model import ModelConfig
 from distml.config.run import RunConfig
 from distml.config.source import SourceConfig
 from distml.errors import ConfigError, did_you_mean
@@ -123,7 +124,14 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     schema = config.validation.schema_file
     validation = config.validation.model_copy(update={"schema_file": None if schema is None else _absolute(schema)})
     told = {"storage": _absolute(config.storage), "data": data, "validation": validation, "retrain": retrain}
-    return config.model_copy(update=told)
+    return config.model_copy(update={**told, "model": _with_placed_package(config.model)})
+
+
+def _with_placed_package(model: ModelConfig) -> ModelConfig:
+    warm = model.warm_start
+    if warm is None or not warm.is_folder:
+        return model
+    return model.model_copy(update={"warm_start": warm.model_copy(update={"package": _absolute(warm.package)})})
 
 
 _SQLITE = "sql:sqlite:///"  # and a path, absolute or not
