@@ -203,7 +203,7 @@ def test_a_listed_path_that_leaves_the_package_is_refused(copy, tmp_path, name):
         (b"{}", "a package of format 3", "None"),
         (b'{"format": 1}', "a package of format 3", "1"),
         (b'{"format": "2"}', "a package of format 3", "'2'"),
-        (b'{"format": 2}', "a manifest is as it was written", "another checksum"),
+        (b'{"format": 3}', "a manifest is as it was written", "another checksum"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(copy, content, rule, received):

@@ -72,7 +72,7 @@ def test_an_isotonic_curve_never_is_certain():
     fitted = fit_calibration("isotonic", probabilities, target)
     assert isinstance(fitted, Isotonic)
     calibrated = fitted(np.array([[1.0, 0.0], [0.0, 1.0]]))
-    assert 0 < calibrated.min() and calibrated.max() < 1
+    assert calibrated.min() > 0 and calibrated.max() < 1
 
 
 def test_certainty_that_erred_stays_finite():
