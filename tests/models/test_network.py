@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from distml.models import build_network
-from distml.models.network import _CHUNK, NetworkModel, scores
+from distml.models.network import _CHUNK, NetworkModel, parameter_groups, scores
 from problems import problem, spec_of
 
 
@@ -32,6 +32,8 @@ def test_a_row_is_scored_alike_whatever_rows_are_beside_it(family, size):
     [
         ("regression", [[1.5], [-2.0]], [1.5, -2.0]),
         ("binary", [[0.0, 0.0], [0.0, np.log(3)]], [[0.5, 0.5], [0.25, 0.75]]),
+        ("binary", [[[0.0, 0.0], [0.0, np.log(3)]]], [[0.375, 0.625]]),
+        ("regression", [[[1.0], [4.0]], [[0.0], [-1.0]]], [2.5, -0.5]),
         ("multiclass", [[1000.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]]),
     ],
 )
@@ -44,3 +46,18 @@ def test_prediction_is_without_dropout():
     module = build_network(spec).train()
     model, batch = NetworkModel(spec, module), problem("binary")
     np.testing.assert_array_equal(model.predict(batch), model.predict(batch))
+
+
+def test_biases_norms_and_embeddings_do_not_decay():
+    module = torch.nn.Sequential(torch.nn.Embedding(3, 2), torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4))
+    decayed, free = parameter_groups(module)
+    assert [value is module[1].weight for value in decayed["params"]] == [True]
+    assert "weight_decay" not in decayed
+    assert free["weight_decay"] == 0.0
+    assert len(free["params"]) == 4
+
+
+def test_a_module_says_which_of_its_parameters_decay():
+    (group,) = parameter_groups(build_network(spec_of("linear", "binary")))
+    assert "weight_decay" not in group
+    assert len(group["params"]) == 3

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from distml.batch import FeatureBatch
 from distml.errors import PackageError
 from distml.models import linear, mlp, trees
 from distml.models.base import Family, Model, ModelSpec
@@ -14,11 +16,17 @@ from distml.models.base import Family, Model, ModelSpec
 FAMILIES: Mapping[str, Family] = {family.name: family for family in (linear.FAMILY, mlp.FAMILY, trees.FAMILY)}
 
 
+def learned(spec: ModelSpec, train: FeatureBatch) -> ModelSpec:
+    """The spec with what its family learns of the training rows before a network is built; as it is where it has it."""
+    learn = FAMILIES[spec.family].learn
+    return spec if learn is None or spec.learned else replace(spec, learned=learn(spec, train))
+
+
 def build_network(spec: ModelSpec) -> Any:
-    """A fresh torch module of a spec, its weights not yet trained."""
+    """A fresh torch module of a spec that has what is learned, its weights not yet trained."""
     family = FAMILIES[spec.family]
     assert family.build is not None, f"{spec.family} is not a network"
-    return family.build(spec.params, spec.input)
+    return family.build(spec)
 
 
 def load_model(folder: Path) -> Model:

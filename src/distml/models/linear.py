@@ -4,37 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distml.batch import InputSpec
-from distml.models.base import Family, Params
+from distml.models.base import Family, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def build(params: Params, spec: InputSpec) -> nn.Module:
+def build(spec: ModelSpec) -> nn.Module:
     import torch
     from torch import nn
 
     from distml.models.inputs import FlatPixels, Tensors
 
+    inputs = spec.input
+
     class Linear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             # torch warns of a layer without inputs, and the tables can hold its bias.
-            self.pixels = FlatPixels(spec)
-            width = spec.num_numeric + spec.num_pixels
-            self.numeric = nn.Linear(width, spec.num_outputs) if width else None
-            self.categories = nn.ModuleList(nn.Embedding(k, spec.num_outputs) for k in spec.cardinalities)
+            self.pixels = FlatPixels(inputs)
+            width = inputs.num_numeric + inputs.num_pixels
+            self.numeric = nn.Linear(width, inputs.num_outputs) if width else None
+            self.categories = nn.ModuleList(nn.Embedding(k, inputs.num_outputs) for k in inputs.cardinalities)
             for table in self.categories:
                 nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 
         def forward(
             self, numeric: torch.Tensor, categorical: torch.Tensor, tensors: Tensors | None = None
         ) -> torch.Tensor:
-            numbers = torch.cat([numeric, *self.pixels(tensors or {})], dim=1) if spec.tensors else numeric
+            numbers = torch.cat([numeric, *self.pixels(tensors or {})], dim=1) if inputs.tensors else numeric
             parts = [] if self.numeric is None else [self.numeric(numbers)]
             parts += [table(categorical[:, i]) for i, table in enumerate(self.categories)]
             return sum(parts[1:], parts[0])  # [n, k]
+
+        def parameter_groups(self) -> list[dict[str, Any]]:
+            """All of them decay: a category's weights are weights, as a number's are."""
+            return [{"params": list(self.parameters())}]
 
     return Linear()
 
@@ -46,5 +51,6 @@ FAMILY = Family(
     recipe="dense",
     defaults=_DEFAULTS,
     space={"lr": {"log": [1e-3, 1e-1]}, "weight_decay": {"log": [1e-7, 1e-2]}},
+    tunable=("lr", "weight_decay"),
     build=build,
 )

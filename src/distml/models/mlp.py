@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distml.batch import InputSpec
-from distml.models.base import Family, Params
+from distml.models.base import Family, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def build(params: Params, spec: InputSpec) -> nn.Module:
+def build(spec: ModelSpec) -> nn.Module:
     import torch
     from torch import nn
 
     from distml.models.inputs import TabularInput, Tensors
 
+    inputs, params = spec.input, spec.params
+
     class MLP(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.input = TabularInput(spec, params["embedding_width"])
+            self.input = TabularInput(inputs, params["embedding_width"])
             layers: list[nn.Module] = []
             width = self.input.width
             for _ in range(params["num_blocks"]):
                 layers += [nn.Linear(width, params["width"]), nn.ReLU(), nn.Dropout(params["dropout"])]
                 width = params["width"]
             self.blocks = nn.Sequential(*layers)
-            self.head = nn.Linear(width, spec.num_outputs)
+            self.head = nn.Linear(width, inputs.num_outputs)
 
         def forward(
             self, numeric: torch.Tensor, categorical: torch.Tensor, tensors: Tensors | None = None
@@ -58,5 +59,6 @@ FAMILY = Family(
         "dropout": {"uniform": [0.0, 0.5]},
         "embedding_width": {"choice": [8, 16, 32]},
     },
+    tunable=("lr", "weight_decay", "dropout"),
     build=build,
 )

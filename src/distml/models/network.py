@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from distml.batch import FeatureBatch
 from distml.errors import PackageError
@@ -15,10 +16,12 @@ from distml.storage import dump_json
 
 WEIGHTS = "weights.safetensors"
 _CHUNK = 16_384  # rows
-_CHUNK_NUMBERS = 1 << 26
+_CHUNK_NUMBERS = 1 << 26  # held at once
 # Matrix kernels take rows in groups and what is left over one by one, which rounds otherwise: in whole groups a row's
 # scores don't depend on the rows beside it, and a request gets what batch scoring gets.
 _GROUP = 16
+_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
+_EMBEDDINGS = ("Embedding", "LinearEmbeddings", "_Periodic")  # torch's and rtdl's, by name: not all are loaded
 
 
 class NetworkModel:
@@ -48,8 +51,9 @@ class NetworkModel:
         return _as_tensor(_whole_groups(array)).to(self._device)
 
     def _rows_at_once(self) -> int:
-        """A whole number of groups, fewer rows where they hold large images."""
-        rows = min(_CHUNK, _CHUNK_NUMBERS // max(self.spec.input.num_pixels, 1))
+        """A whole number of groups, fewer rows where the network holds many numbers for each."""
+        numbers = max(self.spec.input.num_pixels, getattr(self.module, "numbers_per_row", 1), 1)
+        rows = min(_CHUNK, _CHUNK_NUMBERS // numbers)
         return max(_GROUP, rows - rows % _GROUP)
 
     def save(self, folder: Path) -> None:
@@ -76,10 +80,32 @@ class NetworkModel:
 
 
 def scores(outputs: torch.Tensor, task: str) -> np.ndarray:
-    """Module outputs [n, k] as float64 probabilities [n, k], or standardised values [n]."""
-    if task == "regression":
-        return outputs[:, 0].double().cpu().numpy()
-    return torch.softmax(outputs.double(), dim=1).cpu().numpy()
+    """Module outputs [n, k], or [n, m, k] of m members, as float64 probabilities [n, k] or standardised values [n].
+
+    Members are averaged as probabilities, not as logits: each is a model of its own.
+    """
+    values = outputs[..., 0].double() if task == "regression" else torch.softmax(outputs.double(), dim=-1)
+    return (values.mean(dim=1) if outputs.ndim == 3 else values).cpu().numpy()
+
+
+def parameter_groups(module: Any) -> list[dict[str, Any]]:
+    """A module's parameters for an optimizer: its own `parameter_groups()`, else those that decay and those that don't.
+
+    Biases, the scales of norms and embeddings don't: rtdl_revisiting_models, FTTransformer.make_parameter_groups.
+    """
+    own = getattr(module, "parameter_groups", None)
+    if own is not None:
+        return list(own())
+    free = {
+        id(parameter)
+        for part in module.modules()
+        for name, parameter in part.named_parameters(recurse=False)
+        if name == "bias" or isinstance(part, _NORMS) or type(part).__name__ in _EMBEDDINGS
+    }
+    decayed = [parameter for parameter in module.parameters() if id(parameter) not in free]
+    others = [parameter for parameter in module.parameters() if id(parameter) in free]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
 def _whole_groups(array: np.ndarray) -> np.ndarray:
