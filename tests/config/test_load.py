@@ -89,7 +89,7 @@ def test_a_missing_key_is_named(text, key, place):
     [
         ("seed: -1\n", "run.yaml, line 5, seed", "-1"),
         ("split:\n  validation: 1.5\n", "run.yaml, line 6, split.validation", "1.5"),
-        ("search: {sampler: grid}\n", "run.yaml, line 5, search.sampler", "grid"),
+        ("search: {sampler: annealing}\n", "run.yaml, line 5, search.sampler", "annealing"),
         ("model:\n  families:\n    - linear\n    - forest\n", "run.yaml, line 8, model.families.1", "forest"),
     ],
 )
