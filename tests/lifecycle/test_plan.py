@@ -7,8 +7,8 @@ import pytest
 from distml.cluster.capacity import Capacity, Node
 from distml.config import parse_config
 from distml.errors import ConfigError, DataError
-from distml.lifecycle.reporter import Silent
 from distml.lifecycle.plan import plan
+from distml.lifecycle.reporter import Silent
 from distml.lifecycle.run import Resources, run
 from distml.lifecycle.runs import list_runs
 from distml.storage import Storage

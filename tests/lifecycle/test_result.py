@@ -12,7 +12,7 @@ class Told(Silent):
     def __init__(self) -> None:
         self.notes: dict[str, str] = {}
 
-    def stage(self, name: str, note: str) -> None:
+    def done(self, name: str, note: str) -> None:
         self.notes[name] = note
 
 

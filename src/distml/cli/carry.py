@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distml.cli.output import Lines, result, say, table
+from distml.cli.output import Lines, is_watched, result, say, table
 
 if TYPE_CHECKING:
     from distml.cluster.on_ray import Signals
@@ -69,12 +68,12 @@ def carry_out(
 
 
 def _reporter() -> Lines:
-    """Lines, and on a terminal a bar below them."""
-    if not sys.stderr.isatty():
+    """Lines, and on a terminal a picture below them."""
+    if not is_watched():
         return Lines()
-    from distml.cli.progress import Bar
+    from distml.cli.progress import Picture
 
-    return Bar()
+    return Picture()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,11 @@ def result(document: Any, text: str) -> None:
     print(text, file=_state["out"] or sys.stdout, flush=True)
 
 
+def is_watched() -> bool:
+    """Whether someone looks at stderr as it is written: a terminal that can move its cursor, and no program's."""
+    return sys.stderr.isatty() and not _state["json"] and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+
+
 def say(text: str) -> None:
     """A line for people, on stderr."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
@@ -90,8 +95,13 @@ class Lines:
         self.run_id, self._storage = run, storage
 
     def stage(self, name: str, note: str) -> None:
-        if note == "…":
-            return
+        if note != "…":
+            self._say_of(name, note)
+
+    def done(self, name: str, note: str) -> None:
+        self._say_of(name, note)
+
+    def _say_of(self, name: str, note: str) -> None:
         if self._storage is not None:  # not before there is something to tell: a run that is refused leaves nothing
             self._tell(f"run {self.run_id} in {self._storage}")
             self._storage = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distml.cli.options import Config, Json, Overrides
 from distml.cli.output import begin, result
+from distml.wording import duration
 
 if TYPE_CHECKING:
     from distml.cluster.capacity import Capacity
@@ -51,7 +52,7 @@ def _document(planned: Plan, address: str | None) -> dict[str, Any]:
 
 
 def _text(planned: Plan) -> str:
-    stages = [[s.stage, s.state, _duration(s.seconds), s.note] for s in planned.stages]
+    stages = [[s.stage, s.state, duration(s.seconds), s.note] for s in planned.stages]
     facts = [
         ["cluster", _cluster(planned.capacity)],
         ["trials", _trials(planned)],
@@ -92,8 +93,9 @@ def _trials(planned: Plan) -> str:
     each = f"{wanted.cpu:g} CPU" + (f" and {wanted.gpu:g} GPU" if wanted.gpu else "")
     if not trials.num_left:
         return f"{trials.num_samples}, all ended"
+    each = f"{search.workers_per_trial} workers of {each}" if search.workers_per_trial > 1 else each
     left = f", {trials.num_left} left" if trials.num_ended else ""
-    budget = f", for at most {_duration(search.time_budget_s)}" if search.time_budget_s else ""
+    budget = f", for at most {duration(search.time_budget_s)}" if search.time_budget_s else ""
     return f"{trials.num_samples}{left}; {trials.at_once} at once, {each} each{budget}"
 
 
@@ -121,22 +123,8 @@ def _time(planned: Plan) -> str:
         return "seconds: all is there"
     if not planned.basis:
         return "unknown: no earlier run"
-    whole = "unknown in all" if planned.seconds is None else f"about {_duration(planned.seconds)}"
+    whole = "unknown in all" if planned.seconds is None else f"about {duration(planned.seconds)}"
     return f"{whole}, as run {', '.join(planned.basis)} took, by rows and trials"
-
-
-def _duration(seconds: float | None) -> str:
-    """
-    >>> [_duration(value) for value in (None, 0, 0.4, 59.4, 90, 7200)]
-    ['?', '0 s', '1 s', '60 s', '2 min', '2.0 h']
-    """
-    import math
-
-    if seconds is None:
-        return "?"
-    if seconds <= 60:
-        return f"{math.ceil(seconds)} s"
-    return f"{math.ceil(seconds / 60)} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def _left(head: list[str], rows: list[list[str]]) -> str:

@@ -36,7 +36,11 @@ class Reporter(Protocol):
         ...
 
     def stage(self, name: str, note: str) -> None:
-        """A stage began (the note is "…"), says something, ended or was reused."""
+        """A stage began (the note is "…"), or says something."""
+        ...
+
+    def done(self, name: str, note: str) -> None:
+        """A stage ended: what came of it."""
         ...
 
     def search(self, terms: SearchTerms) -> None:
@@ -71,6 +75,9 @@ class Silent:
         pass
 
     def stage(self, name: str, note: str) -> None:
+        pass
+
+    def done(self, name: str, note: str) -> None:
         pass
 
     def search(self, terms: SearchTerms) -> None:

@@ -245,7 +245,7 @@ def _timed(record: RunRecord, reporter: Reporter, name: str) -> Iterator[Any]:
     key, text = told
     seconds = time.monotonic() - started
     record.stage(name, key, seconds)
-    reporter.stage(name, f"{text} ({seconds:.1f} s)")
+    reporter.done(name, f"{text} ({seconds:.1f} s)")
 
 
 def _tune(

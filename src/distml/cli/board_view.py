@@ -1,0 +1,94 @@
+"""The live table as text: a board's rows, its best with the curve, its counts and time, for the room that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from distml.cli.board import Board, Row
+from distml.cli.sparkline import sparkline
+from distml.wording import duration
+
+_MARGIN = 3  # columns on the right that stay free: there a terminal shows the ^C that is pressed
+_MOST_ROWS = 16
+_NUM_BARS = 24
+_NEED = {"time": 56, "parameters": 72}  # the width from which on a table has a column
+_STYLES = {"running": "bold", "failed": "red", "pruned": "dim", "stopped": "dim"}
+
+
+class BoardView:
+    """A rich renderable of a board at a moment; the board must not change while it is drawn."""
+
+    def __init__(self, board: Board, now: float) -> None:
+        self._board = board
+        self._now = now
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        within = options.update(max_width=options.max_width - _MARGIN)
+        rows = [*self._board.running, *self._board.ended]
+        room = max(0, min(_MOST_ROWS, options.size.height - 6))  # beside a head, two lines below and some above
+        parts = [_table(rows[:room], self._now, within.max_width)] if rows and room else []
+        for part in (*parts, _best(self._board, self._now), _standing(self._board, self._now)):
+            yield from console.render(part, within)
+
+
+def _table(rows: list[Row], now: float, width: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("trial", "family", "state", "epoch", "score", *(name for name in _NEED if width >= _NEED[name])):
+        is_text = name in ("family", "state", "parameters")
+        table.add_column(
+            name, justify="left" if is_text else "right", no_wrap=True, overflow="ellipsis",
+            ratio=1 if name == "parameters" else None,
+        )  # fmt: skip
+    for row in rows:
+        cells = {
+            "trial": str(row.number), "family": row.family, "state": row.state, "epoch": str(row.epoch),
+            "score": score_text(row.score), "time": duration(row.seconds_at(now)), "parameters": brief(row.params),
+        }  # fmt: skip
+        shown = [cells[str(column.header)] for column in table.columns]
+        table.add_row(*map(Text, shown), style=_STYLES.get(row.state, ""))
+    return table
+
+
+def _best(board: Board, now: float) -> Text:
+    best, name = board.best, board.terms.metric.name
+    if best is None:
+        return _line(f"best {name} –")
+    line = _line(f"best {name} {score_text(best.score)}  trial {best.number} {best.family}  ")
+    return line.append(sparkline(board.curve, now, _NUM_BARS), style="cyan")
+
+
+def _standing(board: Board, now: float) -> Text:
+    counts = board.counts
+    parts = [f"{sum(counts.values())}/{board.terms.num_samples} trials", f"{len(board.running)} running"]
+    parts += [f"{count} {state}" for state, count in counts.items() if state != "finished"]
+    left = board.left_s(now)
+    gone = f"{duration(board.elapsed_s(now))} gone" + ("" if left is None else f", about {duration(left)} left")
+    return _line(" · ".join([*parts, gone]))
+
+
+def _line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis", end="\n")
+
+
+def brief(params: Mapping[str, Any]) -> str:
+    """A trial's parameters in a line.
+
+    >>> brief({"lr": 0.00123456, "width": 128})
+    'lr 0.001235, width 128'
+    """
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in params.items()
+    )
+
+
+def score_text(score: float | None) -> str:
+    """
+    >>> score_text(0.912345), score_text(42_480.25), score_text(None)
+    ('0.91234', '42480', '–')
+    """
+    return "–" if score is None else f"{score:.5g}"
