@@ -68,13 +68,125 @@ def ratio(a, b):
 '''
 HELPERS = "import pyarrow.compute as pc\n\n\ndef half(a):\n    return pc.divide(a, 2.0)\n"
 
+NETS = '''
+import torch
+from torch import nn
 
-def write_package(folder: Path, name: str, source: str = SOURCE, helpers: str = HELPERS) -> None:
+
+class Net(nn.Module):
+    def __init__(self, width, input):
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(size, 4) for size in input.cardinalities)
+        self.body = nn.Linear(input.num_numeric + 4 * len(input.cardinalities), width)
+        self.head = nn.Linear(width, input.num_outputs)
+
+    def forward(self, numeric, categorical, tensors=None):
+        codes = [table(categorical[:, i]) for i, table in enumerate(self.tables)]
+        return self.head(torch.relu(self.body(torch.cat([numeric, *codes], dim=1))))
+
+
+def build(params, input):
+    return Net(params.get("width", 16), input)
+
+
+class Tied(Net):
+    """A tensor under two names, and layers that learn their width from the first rows."""
+
+    def __init__(self, input):
+        super().__init__(16, input)
+        self.body = nn.LazyLinear(16)
+        self.again = self.head
+
+
+def tied(params, input):
+    return Tied(input)
+
+
+class Centred(Net):
+    def forward(self, numeric, categorical, tensors=None):
+        outputs = super().forward(numeric, categorical)
+        return outputs - outputs.mean(dim=0) + numeric.mean()
+
+
+class Broken(Net):
+    def forward(self, numeric, categorical, tensors=None):
+        raise ValueError("no   such\\nlayer")
+
+
+class Narrow(Net):
+    def forward(self, numeric, categorical, tensors=None):
+        return super().forward(numeric, categorical)[:, 0]
+
+
+class Empty(nn.Module):
+    def forward(self, numeric, categorical, tensors=None):
+        return torch.zeros(len(numeric), 2)
+
+
+def centred(params, input):
+    return Centred(16, input)
+
+
+def broken(params, input):
+    return Broken(16, input)
+
+
+def narrow(params, input):
+    return Narrow(16, input)
+
+
+def empty(params, input):
+    return Empty()
+
+
+def nothing(params, input):
+    return None
+
+
+def needs_depth(params, input):
+    return Net(params["depth"], input)
+
+
+number = 3
+'''
+
+LOSSES = '''
+import torch
+from torch.nn import functional
+
+
+def plain(outputs, target):
+    """What distml takes by itself."""
+    if target.is_floating_point():
+        return (outputs[:, 0] - target) ** 2
+    return functional.cross_entropy(outputs, target, reduction="none")
+
+
+def focal(outputs, target):
+    losses = plain(outputs, target)
+    return (1 - torch.exp(-losses)) ** 2 * losses
+
+
+def mean(outputs, target):
+    return plain(outputs, target).mean()
+
+
+def broken(outputs, target):
+    return outputs[:, 7]
+'''
+
+LOOPS = ""
+
+
+def write_package(folder: Path, name: str, source: str = SOURCE, helpers: str = HELPERS, **modules: str) -> None:
+    """modules: the sources of `nets`, `losses` and `loops`, where they aren't those above."""
     home = folder / name
     home.mkdir(parents=True, exist_ok=True)
     (home / "__init__.py").write_text('"""Features of my own."""\n')
     (home / "features.py").write_text(source)
     (home / "helpers.py").write_text(helpers)
+    for module, text in {"nets": NETS, "losses": LOSSES, "loops": LOOPS, **modules}.items():
+        (home / f"{module}.py").write_text(text)
     (home / "unrelated.py").write_text("VALUE = 1\n")
 
 

@@ -17,7 +17,7 @@ def test_a_spec_survives_json(family, task):
 
 def test_what_is_learned_and_own_code_survive_json():
     code = CodeRef(module="nets", attribute="build", distribution="nets", version="1.0", source_hash="ab")
-    spec = replace(spec_of("mlp", "binary"), learned={"bins": [[-1.5, 0.1, 2.0], None]}, code=code)
+    spec = replace(spec_of("mlp", "binary"), learned={"bins": [[-1.5, 0.1, 2.0], None]}, code={"factory": code})
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 

@@ -7,7 +7,7 @@ from distml.models import FAMILIES, build_network, load_model
 from distml.models.network import NetworkModel
 from problems import spec_of
 
-NETWORKS = [name for name, family in FAMILIES.items() if family.kind == "network"]
+NETWORKS = [name for name, family in FAMILIES.items() if family.kind == "network" and not family.is_open]
 
 
 def stored(folder, **spec):

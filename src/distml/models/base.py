@@ -23,7 +23,8 @@ class Family:
 
     `defaults` holds every parameter's known-good value; `space` the distribution of those searched, in the syntax of
     `search.space`; `options` what a parameter that is a word may be; `tunable` names the parameters that may change in
-    the middle of a fit, which then goes on with the weights that it has.
+    the middle of a fit, which then goes on with the weights that it has; `is_open`: parameters of any other name are
+    the user's own, and aren't looked at.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Family:
     tunable: tuple[str, ...] = ()
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs_images: bool = False
+    is_open: bool = False
     build: Callable[[ModelSpec], Any] | None = None
     """Of a network family. A torch module from (numeric [n, f], categorical [n, c], tensors {name: [n, ch, h, w]}) to
     logits or standardised values [n, k], or [n, m, k] of m members that share a network. It may have
@@ -44,7 +46,7 @@ class Family:
     def complete(self, params: Params) -> dict[str, Any]:
         """Params with the defaults of those not named; `ConfigError` at one that the family doesn't have."""
         for name in params:
-            if name not in self.defaults:
+            if name not in self.defaults and not self.is_open:
                 near = did_you_mean(name, list(self.defaults))
                 raise ConfigError(
                     f"a parameter of {self.name}",
@@ -92,7 +94,8 @@ class ModelSpec:
     """Everything that rebuilds a model before its weights are loaded.
 
     `learned`: what building needs of the training rows, JSON values, such as the bin edges of numeric embeddings;
-    `models.build.learned` fills it in. `code`: a network of the user's own.
+    `models.build.learned` fills it in. `code`: what of the user's own the model is made and fitted with, by the key of
+    the config's section `model`: `factory`, `loss`, `train_fn`.
     """
 
     family: str
@@ -100,7 +103,7 @@ class ModelSpec:
     input: InputSpec
     task: Task
     learned: dict[str, Any] = field(default_factory=dict)
-    code: CodeRef | None = None
+    code: dict[str, CodeRef] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -114,12 +117,12 @@ class ModelSpec:
                 "tensors": {name: asdict(tensor) for name, tensor in self.input.tensors.items()},
             },
             "learned": dict(self.learned),
-            "code": None if self.code is None else self.code.to_dict(),
+            "code": {key: ref.to_dict() for key, ref in self.code.items()},
         }
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> ModelSpec:
-        spec, code = value["input"], value.get("code")
+        spec = value["input"]
         return cls(
             family=value["family"],
             params=value["params"],
@@ -134,5 +137,5 @@ class ModelSpec:
                 },
             ),
             learned=value.get("learned", {}),
-            code=None if code is None else CodeRef(**code),
+            code={key: CodeRef(**ref) for key, ref in value.get("code", {}).items()},
         )

@@ -10,10 +10,12 @@ from typing import Any
 
 from distml.batch import FeatureBatch
 from distml.errors import PackageError
-from distml.models import linear, mlp, trees
+from distml.models import linear, mlp, own, trees
 from distml.models.base import Family, Model, ModelSpec
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (linear.FAMILY, mlp.FAMILY, trees.FAMILY)}
+FAMILIES: Mapping[str, Family] = {
+    family.name: family for family in (linear.FAMILY, mlp.FAMILY, trees.FAMILY, own.FAMILY)
+}
 
 
 def learned(spec: ModelSpec, train: FeatureBatch) -> ModelSpec:

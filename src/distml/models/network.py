@@ -60,7 +60,8 @@ class NetworkModel:
         from safetensors.torch import save_file
 
         (folder / "model.json").write_bytes(dump_json(self.spec.to_dict()))
-        state = {name: value.detach().cpu().contiguous() for name, value in self.module.state_dict().items()}
+        # A network of the user's own may have a tensor under two names, which safetensors refuses: so each is copied.
+        state = {name: value.detach().cpu().contiguous().clone() for name, value in self.module.state_dict().items()}
         save_file(state, folder / WEIGHTS)
 
     @classmethod
