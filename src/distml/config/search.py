@@ -40,6 +40,7 @@ class SearchConfig(Section):
     workers_per_trial: int = Field(
         1, ge=1, description="processes that fit a network together, each on its share of every batch"
     )
+    ensemble_size: int = Field(1, ge=1, le=50, description="trials that the package may blend; 1: the best one alone")
     points_to_evaluate: tuple[PointConfig, ...] = Field((), description="tried first, before the families' defaults")
     space: dict[str, dict[str, Any]] = Field(
         {},
