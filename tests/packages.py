@@ -10,6 +10,7 @@ import pyarrow as pa
 from distml.clean import RowCleaner
 from distml.config import FeaturesConfig
 from distml.config.data import DataConfig
+from distml.config.train import TrainConfig
 from distml.features import fit_features
 from distml.hashing import row_hashes
 from distml.metrics import metric_for
@@ -62,7 +63,8 @@ def package_of(task: str, family: str = "linear", epochs: int = 20) -> ModelPack
         task=target.task,
     )
     rows = pipeline.encode(table, target=target)
-    model = fit(spec, rows, None, metric_for("auto", target.task), FitSettings(max_epochs=epochs)).model
+    settings = FitSettings(config=TrainConfig(max_epochs=epochs))
+    model = fit(spec, rows, None, metric_for("auto", target.task), settings).model
     inputs = TableSummary({})
     inputs.columns = {column.name: summary.columns[column.name] for column in schema.features}
     return ModelPackage(

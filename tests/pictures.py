@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from distml.clean import RowCleaner
 from distml.config import CleanConfig, DataConfig, FeaturesConfig
+from distml.config.train import TrainConfig
 from distml.features import fit_features
 from distml.hashing import row_hashes
 from distml.images import encode, tensor_array
@@ -72,7 +73,7 @@ def picture_package(family: str, kind: str = "tensor", **config: Any) -> ModelPa
         family=family, params=FAMILIES[family].complete({}), input=pipeline.input_spec(2), task="binary"
     )  # fmt: skip
     batch = pipeline.encode(cleaned, target=target)
-    model = fit(spec, batch, None, METRICS["roc_auc"], FitSettings(max_epochs=5)).model
+    model = fit(spec, batch, None, METRICS["roc_auc"], FitSettings(config=TrainConfig(max_epochs=5))).model
     postprocess = Postprocess(weights=(1.0,), target=target)
     baseline = Baseline(
         inputs=TableSummary({"image": "image", "size": "numeric"}),

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from distml.batch import FeatureBatch, InputSpec, TensorSpec
+from distml.config.train import TrainConfig
 from distml.models import FAMILIES, ModelSpec
+from distml.training import FitSettings
 
 TASKS = ("binary", "multiclass", "regression")
 IMAGES = {
@@ -58,6 +60,12 @@ def spec_of(family: str, task: str, params: dict[str, Any] | None = None, **shap
         input=input_of(task, **shape),
         task=task,  # type: ignore[arg-type]
     )
+
+
+def settings_of(**values: Any) -> FitSettings:
+    """Settings of a fit: keys of the section `train`, and a setting's own names for the rest."""
+    of_config = {name: values.pop(name) for name in list(values) if name in TrainConfig.model_fields}
+    return FitSettings(config=TrainConfig(**of_config), **values)
 
 
 def with_images(batch: FeatureBatch, seed: int = 0) -> FeatureBatch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from distml.config.train import TrainConfig
 from distml.metrics import METRICS, Metric
 from distml.training import EpochResult, FitSettings
 from distml.tune import Candidate, Objective, SearchSpace, TrialRecord
@@ -41,7 +42,7 @@ def objective_of(metric: Metric = AUC, **settings: Any) -> Objective:
         task=task,
         metric=metric,
         inputs={recipe: input_of(task) for recipe in ("dense", "trees")},
-        settings=FitSettings(**{"max_epochs": 14, "patience": 5, **settings}),
+        settings=FitSettings(config=TrainConfig(**{"max_epochs": 14, "patience": 5, **settings})),
     )
 
 

@@ -12,6 +12,7 @@ from distml.batch import FeatureBatch
 from distml.clean import RowCleaner
 from distml.config import CleanConfig, DataConfig, SourceConfig
 from distml.config.features import FeaturesConfig
+from distml.config.train import TrainConfig
 from distml.features import FeaturePipeline, Recipe, empty_target_counts, fit_features
 from distml.hashing import row_hashes
 from distml.metrics import metric_for
@@ -118,7 +119,8 @@ def package_of(family: str, target: str = "y", *, clean: dict[str, Any] | None =
         task=fitted_target.task,
     )
     metric = metric_for("auto", fitted_target.task)
-    model = fit(spec, pipeline.encode(cleaned, target=fitted_target), None, metric, FitSettings(max_epochs=5)).model
+    settings = FitSettings(config=TrainConfig(max_epochs=5))
+    model = fit(spec, pipeline.encode(cleaned, target=fitted_target), None, metric, settings).model
     postprocess = Postprocess(weights=(1.0,), target=fitted_target)
     prediction = postprocess([model.predict(pipeline.encode(cleaned))])
     package = ModelPackage(

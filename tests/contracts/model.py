@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from distml.batch import FeatureBatch
+from distml.config.train import TrainConfig
 from distml.errors import ConfigError
 from distml.metrics import METRICS, metric_for
 from distml.models import FAMILIES, Family, Model, load_model
 from distml.training import FitSettings, fit
-from distml.tune.space import parse_distribution
+from distml.tune.distribution import parse_distribution
 from problems import IMAGES, NUM_OUTPUTS, TASKS, problem, spec_of, with_images
 
 
 def fitted(family: str, task: str, **shape) -> Model:
-    settings = FitSettings(max_epochs=2, seed=1)
+    settings = FitSettings(config=TrainConfig(max_epochs=2), seed=1)
     return fit(spec_of(family, task, **shape), problem(task, **shape), None, metric_for("auto", task), settings).model
 
 
@@ -100,7 +101,7 @@ class FamilyContract:
         spec = replace(spec, input=replace(spec.input, tensors=IMAGES))
         train, held_out = (with_images(problem(task, n=300, noise=2.0, seed=i, **shape), i) for i in (0, 1))
         metric = METRICS["rmse" if task == "regression" else "roc_auc"]
-        model = fit(spec, train, None, metric, FitSettings(max_epochs=10, seed=1)).model
+        model = fit(spec, train, None, metric, FitSettings(config=TrainConfig(max_epochs=10), seed=1)).model
         assert held_out.target is not None
         scores = model.predict(held_out)
         wanted = 0.5 * held_out.target.std() if task == "regression" else 0.9

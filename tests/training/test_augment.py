@@ -14,11 +14,11 @@ from distml.config import AugmentConfig
 from distml.metrics import METRICS
 from distml.models import FAMILIES, ModelSpec
 from distml.storage import Storage
-from distml.training import FitSettings, fit
+from distml.training import fit
 from distml.training.augment import Augmenter, cut_out, flip, mix_rows, rotate, shift, vary_columns
 from distml.training.checkpoint import Checkpoint
 from distml.training.rows import Rows
-from problems import TASKS, problem, spec_of
+from problems import TASKS, problem, settings_of, spec_of
 
 RNG = np.random.default_rng(0)
 IMAGES = torch.from_numpy(RNG.integers(1, 256, (6, 3, 8, 5), np.uint8))
@@ -175,7 +175,7 @@ def curve(spec, train, validation, augment, metric="roc_auc", kill_at=None, **se
         if result.epoch == kill_at:
             raise Killed
 
-    settings = FitSettings(max_epochs=6, seed=4, augment=AugmentConfig.model_validate(augment), **settings)
+    settings = settings_of(max_epochs=6, seed=4, augment=AugmentConfig.model_validate(augment), **settings)
     with contextlib.suppress(Killed):
         fit(spec, train, validation, METRICS[metric], settings, on_epoch)
     return told
@@ -245,7 +245,7 @@ def test_a_network_learns_from_shifts_what_its_rows_do_not_show():
         family="mlp", params=FAMILIES["mlp"].complete({"width": 64, "num_blocks": 1}), task="binary",
         input=InputSpec(num_numeric=0, cardinalities=(), num_outputs=2, tensors={"x": tensor}),
     )  # fmt: skip
-    metric, settings = METRICS["roc_auc"], FitSettings(max_epochs=40, seed=1)
+    metric, settings = METRICS["roc_auc"], settings_of(max_epochs=40, seed=1)
     plain = fit(spec, train, None, metric, settings).model
     varied = fit(
         spec, train, None, metric, replace(settings, augment=AugmentConfig.model_validate({"image": {"shift": 3}}))

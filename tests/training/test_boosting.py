@@ -6,8 +6,8 @@ import pytest
 from distml.errors import TrainingError
 from distml.metrics import metric_for
 from distml.models.trees import ROUNDS_PER_EPOCH, matrix
-from distml.training import FitSettings, fit
-from problems import TASKS, problem, spec_of
+from distml.training import fit
+from problems import TASKS, problem, settings_of, spec_of
 
 
 def run(task, params=None, n=300, **settings):
@@ -15,7 +15,7 @@ def run(task, params=None, n=300, **settings):
     validation = problem(task, n=150, seed=1)
     result = fit(
         spec_of("trees", task, params), problem(task, n=n), validation, metric_for("auto", task),
-        FitSettings(**{"max_epochs": 6, "patience": 6, **settings}), epochs.append,
+        settings_of(**{"max_epochs": 6, "patience": 6, **settings}), epochs.append,
     )  # fmt: skip
     return result, epochs, validation
 

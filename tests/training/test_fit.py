@@ -8,13 +8,13 @@ import pytest
 from distml.errors import TrainingError
 from distml.metrics import METRICS, metric_for
 from distml.models import FAMILIES
-from distml.training import EpochResult, FitResult, FitSettings, fit
+from distml.training import EpochResult, FitResult, fit
 from distml.training.base import EarlyStopping
-from problems import TASKS, problem, read_only, spec_of
+from problems import TASKS, problem, read_only, settings_of, spec_of
 
-families = pytest.mark.parametrize("family", FAMILIES)
+families = pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if not family.is_open])
 tasks = pytest.mark.parametrize("task", TASKS)
-SETTINGS = FitSettings(max_epochs=8, patience=8, seed=3)
+SETTINGS = settings_of(max_epochs=8, patience=8, seed=3)
 
 
 def run(family, task="binary", settings=SETTINGS, *, train=None, validation=None, params=None):
@@ -42,7 +42,7 @@ def dummy(task, target, train_target) -> np.ndarray:
 def test_learns(family, task):
     metric = metric_for("auto", task)
     train, held_out = problem(task, n=600), problem(task, n=400, seed=5)
-    result, _ = run(family, task, replace(SETTINGS, max_epochs=15), train=train)
+    result, _ = run(family, task, settings_of(max_epochs=15, seed=3), train=train)
     own = metric(held_out.target, result.model.predict(held_out))
     known_nothing = metric(held_out.target, dummy(task, held_out.target, train.target))
     if metric.name == "roc_auc":
@@ -69,7 +69,7 @@ def test_another_seed_gives_another_model(family):
 @families
 @tasks
 def test_keeps_the_best_epoch_and_stops_after_patience(family, task):
-    settings = replace(SETTINGS, max_epochs=60, patience=3)
+    settings = settings_of(max_epochs=60, patience=3, seed=3)
     validation = problem(task, n=60, seed=1, noise=2.0)
     train = problem(task, n=120, noise=2.0)
     metric = metric_for("auto", task)
@@ -105,7 +105,7 @@ def test_without_validation_the_last_epoch_is_kept(family, task):
     assert [(epoch.score, epoch.best_score, epoch.best_epoch) for epoch in epochs] == [
         (None, None, i) for i in range(1, 9)
     ]
-    one_less = fit(spec, train, None, metric, replace(SETTINGS, max_epochs=7))
+    one_less = fit(spec, train, None, metric, settings_of(max_epochs=7, seed=3))
     assert (outputs(one_less, task) != outputs(result, task)).any()
 
 

@@ -9,12 +9,12 @@ import torch
 from distml.errors import TrainingError
 from distml.metrics import METRICS
 from distml.storage import Storage
-from distml.training import FitSettings, fit
+from distml.training import fit
 from distml.training.checkpoint import Checkpoint
-from distml.training.loop import _Deck, auto_batch_size
-from problems import problem, spec_of
+from distml.training.deck import Deck, auto_batch_size
+from problems import problem, settings_of, spec_of
 
-SETTINGS = FitSettings(max_epochs=30, patience=3, seed=5, checkpoint_interval_s=0)
+SETTINGS = settings_of(max_epochs=30, patience=3, seed=5, checkpoint_interval_s=0)
 TRAIN, VALIDATION = problem("binary", n=120, noise=2.0), problem("binary", n=60, noise=2.0, seed=1)
 SPEC = spec_of("mlp", "binary", {"width": 16, "dropout": 0.3, "lr": 0.02})
 
@@ -77,7 +77,7 @@ def test_a_fit_without_validation_goes_on_too(tmp_path):
 
 def test_within_the_interval_no_checkpoint_is_written(tmp_path):
     checkpoint = Checkpoint(Storage(tmp_path), "fit.pt")
-    curve(replace(SETTINGS, checkpoint=checkpoint, checkpoint_interval_s=1e6))
+    curve(settings_of(max_epochs=2, checkpoint_interval_s=1e6, checkpoint=checkpoint))
     assert checkpoint.load() is None
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_number_ends_the_fit(family, params, train, validation, rule)
 def test_rows_of_no_weight_are_as_if_absent():
     spec, metric = spec_of("linear", "regression"), METRICS["rmse"]
     batch = problem("regression", n=60)
-    settings = FitSettings(max_epochs=20, batch_size=60)
+    settings = settings_of(max_epochs=20, batch_size=60)
     weight = (np.arange(60) < 40).astype(np.float32)
     masked = fit(spec, replace(batch, weight=weight), None, metric, settings).model.predict(batch)
     absent = fit(spec, batch.take(slice(0, 40)), None, metric, settings).model.predict(batch)
@@ -114,10 +114,9 @@ def test_rows_of_no_weight_are_as_if_absent():
 
 def dealt(seed, epoch, batch_size=32, n=100):
     batch = problem("regression", n=n)
-    deck = _Deck(
-        batch, spec_of("linear", "regression"), torch.device("cpu"), FitSettings(seed=seed, batch_size=batch_size)
-    )
-    return [part.numeric.numpy() for part in deck.batches(epoch)], batch.numeric
+    settings = settings_of(seed=seed, batch_size=batch_size)
+    deck = Deck(batch, spec_of("linear", "regression"), torch.device("cpu"), settings)
+    return [part.numeric.numpy() for part in deck.steps(epoch)], batch.numeric
 
 
 def test_an_epoch_deals_every_row_once():

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.config.augment import AugmentConfig
+from distml.config.train import TrainConfig
 from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import Model
 from distml.training.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
     """How long and with what a fit runs; what it fits is in the `ModelSpec`."""
 
-    max_epochs: int = 100
-    patience: int = 16
-    batch_size: int | Literal["auto"] = "auto"
+    config: TrainConfig = field(default_factory=TrainConfig)
     seed: int = 0
     augment: AugmentConfig = field(default_factory=AugmentConfig)  # of a network's training rows
-    device: Literal["auto", "cpu", "cuda"] = "auto"
     num_threads: int = 1
-    checkpoint: Checkpoint | None = None  # of a network: to go on from if there is one, and to write to
-    checkpoint_interval_s: float = 5.0
+    until_epoch: int | None = None
+    """The last epoch, where it comes before `config.max_epochs`; schedules reach to that all the same."""
+    checkpoint: Checkpoint | None = None
+    """To go on from if there is a state, and to write to."""
+    begin_from: Checkpoint | None = None
+    """Another fit's last state, to begin from where `checkpoint` has none: its weights and its optimizer's state, but
+    with the spec's own learning rate and decay. Its epochs count and aren't told again; the best is looked for anew."""
+    keeps_last: bool = False
+    """Write the state at the end as well, for another fit to begin from."""
+    initial: Mapping[str, torch.Tensor] | None = None
+    """Weights that a network begins with, by name; see `training.initial`."""
+    frozen: tuple[str, ...] = ()
+    """Prefixes of the names of weights that stay as they begin."""
+
+    @property
+    def num_epochs(self) -> int:
+        """How many epochs there are at most."""
+        return min(self.until_epoch or self.config.max_epochs, self.config.max_epochs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +60,47 @@ class EpochResult:
     seconds: float
 
 
-OnEpoch = Callable[[EpochResult], None]
+OnEpoch = Callable[[EpochResult], bool | None]
+"""Hears of an epoch; False ends the fit there, with the best so far."""
+OnNote = Callable[[str], None]
+"""Hears of what a fit decided by itself, in a line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """The model of the best epoch, and how it was reached."""
+    """The model of the best epoch, and how it was reached.
 
-    model: Model
+    model: None where the fit was over folds. outputs: of the validation rows at the best epoch, or of all rows out of
+    fold: probabilities float64 [m, k] or standardised values [m]; None without validation rows. is_cut_short: whoever
+    heard of an epoch ended the fit. notes: what the fit decided by itself, a line each.
+    """
+
+    model: Model | None
     best_epoch: int
     best_score: float | None
     num_epochs: int
+    outputs: np.ndarray | None = None
+    is_cut_short: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fitted(self) -> Model:
+        """The model of a fit that wasn't over folds."""
+        assert self.model is not None, "a fit over folds comes to outputs, not to one model"
+        return self.model
+
+
+class Notes:
+    """What a fit says beside its epochs; each line once, however many folds say it."""
+
+    def __init__(self, on_note: OnNote) -> None:
+        self.lines: list[str] = []
+        self._on_note = on_note
+
+    def __call__(self, line: str) -> None:
+        if line not in self.lines:
+            self.lines.append(line)
+            self._on_note(line)
 
 
 class EarlyStopping:

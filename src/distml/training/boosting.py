@@ -2,82 +2,83 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.errors import TrainingError
-from distml.metrics import Metric
-from distml.models.base import ModelSpec
+from distml.models.base import Model, ModelSpec
 from distml.models.trees import ROUNDS_PER_EPOCH, TreeModel, matrix, native_params
-from distml.training.base import (
-    EarlyStopping,
-    EpochResult,
-    FitResult,
-    FitSettings,
-    OnEpoch,
-    training_rows,
-    validation_score,
-)
+from distml.training.base import FitSettings, Notes, training_rows
 
 
-def fit_trees(
-    spec: ModelSpec,
-    train: FeatureBatch,
-    validation: FeatureBatch | None,
-    metric: Metric,
-    settings: FitSettings,
-    on_epoch: OnEpoch,
-) -> FitResult:
-    """See `fit`."""
-    import lightgbm
+class TreeLearner:
+    """Implements `Learner`."""
 
-    booster = _booster(spec, train, settings)
-    held_out = None if validation is None else matrix(validation)
-    stopping = EarlyStopping(metric, settings.patience)
-    raw: np.ndarray | float = 0.0
-    started = time.monotonic()
-    # A round that finds no split leaves no tree, so there may be fewer than were asked for.
-    num_rounds = best_rounds = epoch = 0
-    for epoch in range(1, settings.max_epochs + 1):
+    def __init__(self, spec: ModelSpec, train: FeatureBatch, settings: FitSettings, notes: Notes) -> None:
+        self.spec = spec
+        self.settings = settings
+        self.booster = _booster(spec, train, settings)
+        # A round that finds no split leaves no tree, so there may be fewer than were asked for.
+        self.rounds: list[int] = []  # that there are after each epoch
+        self._kept = 0
+        self._seen: _Seen | None = None
+        for name in settings.config.only_networks_heed:
+            notes(f"trees: train.{name} is for networks and isn't heeded")
+
+    def epoch(self, number: int) -> float:
+        """`ROUNDS_PER_EPOCH` rounds; LightGBM would need another pass over the training rows to know the loss."""
         for _ in range(ROUNDS_PER_EPOCH):
-            booster.update()
-        first_new, num_rounds = num_rounds, booster.current_iteration()
-        score = None
-        if held_out is not None and validation is not None:
-            if num_rounds > first_new:
-                # Only the new trees are evaluated: raw scores add up.
-                raw = raw + booster.predict(
-                    held_out,
-                    start_iteration=first_new,
-                    num_iteration=num_rounds - first_new,
+            self.booster.update()
+        self.rounds.append(self.booster.current_iteration())
+        return float("nan")
+
+    def predict(self, batch: FeatureBatch) -> np.ndarray:
+        """Only the trees that the batch hasn't met are evaluated: raw scores add up."""
+        if self._seen is None or self._seen.batch is not batch:
+            self._seen = _Seen(batch)
+        return _scores(self._seen.update(self.booster, self.rounds, self.settings.num_threads), self.spec.task)
+
+    def keep(self) -> None:
+        self._kept = self.rounds[-1]
+
+    def model(self) -> Model:
+        import lightgbm
+
+        num_rounds = self._kept or self.rounds[-1]
+        best = lightgbm.Booster(model_str=self.booster.model_to_string(num_iteration=num_rounds))
+        return TreeModel(self.spec, best, self.settings.num_threads)
+
+    def state(self) -> dict[str, Any]:
+        return {"text": self.booster.model_to_string(num_iteration=-1), "rounds": self.rounds, "kept": self._kept}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+class _Seen:
+    """The raw scores of a batch, epoch after epoch, so that they are the same sums however a fit was interrupted."""
+
+    def __init__(self, batch: FeatureBatch) -> None:
+        self.batch = batch
+        self.raw: np.ndarray | float = 0.0
+        self._matrix = matrix(batch)
+        self._num_epochs = 0
+
+    def update(self, booster: Any, rounds: list[int], num_threads: int) -> np.ndarray | float:
+        for epoch in range(self._num_epochs, len(rounds)):
+            first = rounds[epoch - 1] if epoch else 0
+            if rounds[epoch] > first:
+                self.raw = self.raw + booster.predict(
+                    self._matrix,
+                    start_iteration=first,
+                    num_iteration=rounds[epoch] - first,
                     raw_score=True,
-                    num_threads=settings.num_threads,
+                    num_threads=num_threads,
                 )
-            score = validation_score(metric, training_rows(validation)[0], _scores(raw, spec.task), epoch)
-            if stopping.update(epoch, score):
-                best_rounds = num_rounds
-        on_epoch(
-            EpochResult(
-                epoch=epoch,
-                train_loss=float("nan"),  # LightGBM would need another pass over the training rows to know it
-                score=score,
-                best_score=None if score is None else stopping.best_score,
-                best_epoch=stopping.best_epoch or epoch,
-                seconds=time.monotonic() - started,
-            )
-        )
-        if score is not None and stopping.is_over(epoch):
-            break
-    best = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best_rounds or num_rounds))
-    return FitResult(
-        model=TreeModel(spec, best, settings.num_threads),
-        best_epoch=stopping.best_epoch or epoch,
-        best_score=None if validation is None else stopping.best_score,
-        num_epochs=epoch,
-    )
+        self._num_epochs = len(rounds)
+        return self.raw
 
 
 def _booster(spec: ModelSpec, train: FeatureBatch, settings: FitSettings) -> Any:

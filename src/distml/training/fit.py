@@ -9,8 +9,9 @@ from distml.batch import FeatureBatch
 from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.build import FAMILIES
-from distml.training.base import FitResult, FitSettings, OnEpoch
-from distml.training.boosting import fit_trees
+from distml.training.base import FitResult, FitSettings, Notes, OnEpoch, OnNote
+from distml.training.course import Course
+from distml.training.learner import Learner
 
 
 def fit(
@@ -20,14 +21,24 @@ def fit(
     metric: Metric,
     settings: FitSettings,
     on_epoch: OnEpoch = lambda result: None,
+    on_note: OnNote = lambda line: None,
 ) -> FitResult:
     """Fits a model; with validation rows the best epoch by `metric` is kept, without them the last.
 
     train, validation: batches of n and m rows with targets. Regression scores are of standardised targets.
-    Raises `TrainingError` when the loss or the validation score is no longer a number.
+    Raises `TrainingError` when the loss or the validation score is no longer a number, when the loss grows beyond
+    all measure, and when memory doesn't suffice.
     """
-    if FAMILIES[spec.family].kind == "trees":
-        return fit_trees(spec, train, validation, metric, settings, on_epoch)
-    from distml.training.loop import fit_network
+    notes = Notes(on_note)
+    return Course(begin(spec, train, settings, notes), validation, metric, settings, notes).run(on_epoch)
 
-    return fit_network(spec, train, validation, metric, settings, on_epoch)
+
+def begin(spec: ModelSpec, train: FeatureBatch, settings: FitSettings, notes: Notes) -> Learner:
+    """A learner of a spec's family that has learnt nothing yet."""
+    if FAMILIES[spec.family].kind == "trees":
+        from distml.training.boosting import TreeLearner
+
+        return TreeLearner(spec, train, settings, notes)
+    from distml.training.loop import NetworkLearner
+
+    return NetworkLearner(spec, train, settings, notes)
