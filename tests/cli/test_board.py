@@ -13,6 +13,7 @@ from distml.lifecycle.reporter import SearchTerms
 from distml.metrics import METRICS
 from distml.training import EpochResult
 from distml.tune import Candidate, TrialRecord
+from distml.tune.budget import Budget
 from distml.tune.log import LoggedTrial
 
 
@@ -49,16 +50,44 @@ def searched():
     return known
 
 
-def text(known, now, width, height=24):
+def lines(known, now, width, height=24):
     console = Console(record=True, width=width, height=height, file=io.StringIO(), color_system=None)
     console.print(BoardView(known, now))
-    return console.export_text()
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+BEST = "best roc_auc 0.85  trial 4 ft_transformer  ▁▁▁▁▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄██"
+STANDING = "3/40 trials · about 13 min left · 60 s gone · 2 running · 1 pruned · 1 failed"
 
 
 def test_a_picture_has_rows_the_best_with_its_curve_counts_and_time():
-    assert text(searched(), 60.0, 100) == (
-        "trial  family          state     epoch    score    time  parameters                               \n"
-    )
+    assert lines(searched(), 60.0, 100) == [
+        "trial  family          state     epoch  score  time  parameters",
+        "    4  ft_transformer  running       7   0.85  29 s  lr 0.001235, width 128",
+        "    5  linear          running       0      –  20 s  lr 0.01",
+        "    3  mlp             pruned        4    0.9  30 s  lr 0.001235, width 128",
+        "    2  mlp             failed        0      –   0 s  lr 0.001235, width 128",
+        "    1  mlp             finished     12    0.8  20 s  lr 0.001235, width 128",
+        BEST,
+        STANDING,
+    ]
+
+
+def test_a_picture_fits_into_whatever_room_there_is():
+    known = searched()
+    assert lines(known, 60.0, 60)[:2] == [
+        "trial  family          state     epoch  score  time",
+        "    4  ft_transformer  running       7   0.85  29 s",
+    ]
+    assert lines(known, 60.0, 40) == ["best roc_auc 0.85  trial 4 ft_transf…", "3/40 trials · about 13 min left · 60…"]
+    assert [line.split()[0] for line in lines(known, 60.0, 100, height=9)] == ["trial", "4", "5", "3", "best", "3/40"]
+    assert lines(known, 60.0, 100, height=4) == [BEST, STANDING]
+    for width in range(10, 120):
+        assert max(map(len, lines(known, 60.0, width))) <= width - 3
+
+
+def test_before_the_first_trial_there_is_little_to_tell():
+    assert lines(board(), 0.0, 80) == ["best roc_auc –", "0/40 trials · 0 s gone · 0 running"]
 
 
 def test_the_best_is_of_a_trial_that_counts():
@@ -82,15 +111,15 @@ def test_lower_is_better_where_it_is():
     ("terms", "left"),
     [
         ({}, 37 / 3 * 60),
-        ({"time_budget_s": 100.0}, 40.0),
-        ({"time_budget_s": 100.0, "elapsed_s": 30.0}, 10.0),
-        ({"time_budget_s": 50.0}, 0.0),
-        ({"time_budget_s": 10_000.0}, 37 / 3 * 60),
-        # 50 s of those that ended, 29 and 20 of those that run, each on half a device
-        ({"device_budget_s": 100.0, "devices_per_trial": 0.5}, 100 - 49.5),
+        ({"budget": Budget(time_s=100)}, 40.0),
+        ({"budget": Budget(time_s=100), "elapsed_s": 30.0}, 10.0),
+        ({"budget": Budget(time_s=50)}, 0.0),
+        ({"budget": Budget(time_s=10_000)}, 37 / 3 * 60),
+        # 50 s of those that ended, 29 and 20 of the two that run, each on half a device
+        ({"budget": Budget(device_hours=1 / 36, num_devices=0.5)}, 100 - 49.5),
     ],
 )
-def test_time_left_is_the_sooner_of_the_pace_and_the_budgets(terms, left):
+def test_time_left_is_the_sooner_of_the_pace_and_the_budget(terms, left):
     known = searched()
     known.terms = board(**terms).terms
     assert known.left_s(60.0) == pytest.approx(left)

@@ -114,29 +114,19 @@ class Board:
         return self.terms.elapsed_s + now - self._began_at
 
     def left_s(self, now: float) -> float | None:
-        """How long it may take yet: until the trials are done at the pace so far, or a budget is spent; None: unknown.
+        """How long the search may take yet: until its trials are done at the pace so far, or its budget is spent.
 
-        Pace is trials ended per second of this process.
+        Pace is trials ended per second of this process. None while nothing tells.
         """
-        bounds = [self._by_pace(now), self._by_devices(now)]
-        if self.terms.time_budget_s is not None:
-            bounds.append(self.terms.time_budget_s - self.elapsed_s(now))
-        known = [bound for bound in bounds if bound is not None]
-        return max(0.0, min(known)) if known else None
+        seconds = [row.seconds_at(now) for row in (*self._running.values(), *self._ended.values())]
+        bounds = [self._by_pace(now), self.terms.budget.left_s(self.elapsed_s(now), seconds, len(self._running))]
+        return min((bound for bound in bounds if bound is not None), default=None)
 
     def _by_pace(self, now: float) -> float | None:
-        num_left = self.terms.num_samples - len(self._ended)
         if not self._num_ended_here:
             return None
+        num_left = self.terms.num_samples - len(self._ended)
         return num_left * (now - self._began_at) / self._num_ended_here
-
-    def _by_devices(self, now: float) -> float | None:
-        budget = self.terms.device_budget_s
-        if budget is None or not self._running:
-            return None
-        each = self.terms.devices_per_trial
-        spent = each * sum(row.seconds_at(now) for row in (*self._running.values(), *self._ended.values()))
-        return (budget - spent) / (each * len(self._running))
 
 
 def _counts(row: Row) -> bool:

@@ -16,6 +16,7 @@ from distml.wording import duration
 _MARGIN = 3  # columns on the right that stay free: there a terminal shows the ^C that is pressed
 _MOST_ROWS = 16
 _NUM_BARS = 24
+_TABLE_NEEDS = 48  # columns of a terminal; a narrower one has the two lines below alone
 _NEED = {"time": 56, "parameters": 72}  # the width from which on a table has a column
 _STYLES = {"running": "bold", "failed": "red", "pruned": "dim", "stopped": "dim"}
 
@@ -31,8 +32,9 @@ class BoardView:
         within = options.update(max_width=options.max_width - _MARGIN)
         rows = [*self._board.running, *self._board.ended]
         room = max(0, min(_MOST_ROWS, options.size.height - 6))  # beside a head, two lines below and some above
-        parts = [_table(rows[:room], self._now, within.max_width)] if rows and room else []
-        for part in (*parts, _best(self._board, self._now), _standing(self._board, self._now)):
+        has_table = rows and room and options.max_width >= _TABLE_NEEDS
+        parts: list[Table | Text] = [_table(rows[:room], self._now, within.max_width)] if has_table else []
+        for part in [*parts, _best(self._board, self._now), _standing(self._board, self._now)]:
             yield from console.render(part, within)
 
 
@@ -63,12 +65,12 @@ def _best(board: Board, now: float) -> Text:
 
 
 def _standing(board: Board, now: float) -> Text:
-    counts = board.counts
-    parts = [f"{sum(counts.values())}/{board.terms.num_samples} trials", f"{len(board.running)} running"]
+    counts, left = board.counts, board.left_s(now)
+    parts = [f"{sum(counts.values())}/{board.terms.num_samples} trials"]
+    parts += [] if left is None else [f"about {duration(left)} left"]
+    parts += [f"{duration(board.elapsed_s(now))} gone", f"{len(board.running)} running"]
     parts += [f"{count} {state}" for state, count in counts.items() if state != "finished"]
-    left = board.left_s(now)
-    gone = f"{duration(board.elapsed_s(now))} gone" + ("" if left is None else f", about {duration(left)} left")
-    return _line(" · ".join([*parts, gone]))
+    return _line(" · ".join(parts))
 
 
 def _line(text: str) -> Text:

@@ -17,7 +17,7 @@ from distml.cli.board_view import BoardView
 from distml.cli.output import Lines
 from distml.wording import duration
 
-REFRESHES_PER_S = 4
+REFRESHES_PER_S = 2  # of some 5 ms each: a search in this process has the rest
 MIN_WIDTH = 40  # of a terminal that shows a picture; a narrower one has lines alone
 
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from distml.metrics import Metric
 from distml.training import EpochResult
 from distml.tune import Candidate, TrialRecord
+from distml.tune.budget import Budget
 from distml.tune.log import LoggedTrial
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchTerms:
-    """What a search goes by and when it ends; budgets are None where there is none.
-
-    elapsed_s: how long it had run in processes before this one. device_budget_s: seconds of all its trials together,
-    each times `devices_per_trial`.
-    """
+    """What a search goes by and when it ends. elapsed_s: how long it had run in processes before this one."""
 
     metric: Metric
     num_samples: int
-    time_budget_s: float | None = None
-    device_budget_s: float | None = None
-    devices_per_trial: float = 1.0
+    budget: Budget = field(default_factory=Budget)
     elapsed_s: float = 0.0
 
 
