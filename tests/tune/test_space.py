@@ -2,7 +2,8 @@ import pytest
 
 from distml.errors import ConfigError
 from distml.models import FAMILIES
-from distml.tune.space import Choice, Constant, Range, SearchSpace, parse_distribution
+from distml.tune.distribution import Choice, Constant, Range, parse_distribution
+from distml.tune.space import SearchSpace
 
 
 @pytest.mark.parametrize(

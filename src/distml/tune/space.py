@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from distml.errors import ConfigError
 from distml.models import FAMILIES
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """Numbers from low to high, both included; `log` for even odds per decade."""
-
-    low: float
-    high: float
-    log: bool = False
-    integer: bool = False
-
-    def __contains__(self, value: Any) -> bool:
-        return isinstance(value, (int, float)) and self.low <= value <= self.high
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several values."""
-
-    options: tuple[Any, ...]
-
-    def __contains__(self, value: Any) -> bool:
-        return value in self.options
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A value that is not searched."""
-
-    value: Any
-
-    def __contains__(self, value: Any) -> bool:
-        return value == self.value
-
-
-Distribution = Range | Choice | Constant
+from distml.tune.distribution import Constant, Distribution, Range, is_number, parse_distribution
 
 
 @dataclass(frozen=True)
@@ -93,60 +57,29 @@ class SearchSpace:
 
 def _check_kind(distribution: Distribution, default: Any, where: str) -> None:
     """Raises `ConfigError` where a distribution gives other values than the parameter takes, as its default shows."""
-    wanted = "a whole number" if isinstance(default, int) else "a number"
+    wanted = _kind(default)
     if isinstance(distribution, Range):
-        fits = distribution.integer or not isinstance(default, int)
-        received: Any = "a range of fractions"
+        fits = wanted == "a number" or (wanted == "a whole number" and distribution.integer)
+        received: Any = "a range of fractions" if wanted == "a whole number" else "a range of numbers"
     else:
-        values = distribution.options if isinstance(distribution, Choice) else (distribution.value,)
-        needs_whole = isinstance(default, int)
-        wrong = [value for value in values if not _is_number(value) or (needs_whole and not isinstance(value, int))]
+        wrong = [value for value in distribution.values() if not _is_of(value, wanted)]
         fits, received = not wrong, wrong[:1]
     if not fits:
-        remedy = "write {int: [low, high]}" if isinstance(distribution, Range) else None
+        remedies = {"a whole number": "write {int: [low, high]}", "true or false": "write {choice: [true, false]}",
+                    "a word": "write {choice: [...]} of words"}  # fmt: skip
+        remedy = remedies.get(wanted) if isinstance(distribution, Range) else None
         raise ConfigError(f"this parameter is {wanted}", received=received, where=where, remedy=remedy)
 
 
-def parse_distribution(value: Any, where: str) -> Distribution:
-    """A distribution from its config syntax; anything that is not a mapping is a constant.
-
-    >>> parse_distribution({"log": [1e-4, 0.1]}, "lr")
-    Range(low=0.0001, high=0.1, log=True, integer=False)
-    >>> parse_distribution({"choice": [64, 128]}, "width")
-    Choice(options=(64, 128))
-    """
-    if not isinstance(value, Mapping):
-        return Constant(value)
-    kinds = [key for key in value if key in ("log", "uniform", "int", "choice")]
-    if "int" in kinds and value.get("log") in (True, False):
-        kinds = ["int"]
-    if len(kinds) != 1 or set(value) - {"log", kinds[0]}:
-        raise _wrong(value, where)
-    (kind,) = kinds
-    items = value[kind]
-    if not isinstance(items, (list, tuple)) or not items:
-        raise _wrong(value, where)
-    if kind == "choice":
-        return Choice(tuple(items))
-    if len(items) != 2 or not all(_is_number(item) for item in items) or items[0] > items[1]:
-        raise _wrong(value, where)
-    if kind == "int" and not all(float(item).is_integer() for item in items):
-        raise _wrong(value, where)
-    low, high = items
-    log = kind == "log" or value.get("log") is True
-    if log and low <= 0:
-        raise ConfigError("a logarithmic range lies above zero", received=value, where=where)
-    return Range(low=low, high=high, log=log, integer=kind == "int")
+def _kind(default: Any) -> str:
+    if isinstance(default, bool):
+        return "true or false"
+    if isinstance(default, str):
+        return "a word"
+    return "a whole number" if isinstance(default, int) else "a number"
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _wrong(value: Any, where: str) -> ConfigError:
-    return ConfigError(
-        "a distribution is {log: [low, high]}, {uniform: [low, high]}, {int: [low, high]} or {choice: [...]}",
-        received=value,
-        where=where,
-        remedy="write a plain value to fix a parameter",
-    )
+def _is_of(value: Any, wanted: str) -> bool:
+    if wanted in ("true or false", "a word"):
+        return _kind(value) == wanted
+    return is_number(value) and (wanted == "a number" or isinstance(value, int))

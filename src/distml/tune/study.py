@@ -1,24 +1,35 @@
 """The Optuna study behind a search: asked for candidates, told what became of them.
 
 Candidate k is drawn knowing exactly the trials up to k - lag, however many more have ended by then, so a seed gives
-the same candidates on a fast machine and a slow one.
+the same candidates on a fast machine and a slow one. This study lives in memory and is what the sampler learns from;
+the one that people open is written from the trial log (`tune/study_file.py`).
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from distml.config.search import Cost, SamplerName
 from distml.metrics import Metric
+from distml.tune.grid import Grid
 from distml.tune.objective import Candidate, TrialRecord
-from distml.tune.space import Choice, Constant, Distribution, SearchSpace
+from distml.tune.samplers import check_sampler, sampler
+from distml.tune.space import SearchSpace
+from distml.tune.translation import FAMILY, draw, params_of
 
-FAMILY = "family"
+Point = tuple[str, Mapping[str, Any]]  # a family, and values for some of its parameters
 
 
 class Study:
-    """At most `num_samples` candidates of a space: points, then the families' defaults, then the sampler's."""
+    """At most `num_samples` candidates of a space: points, then the families' defaults, then the sampler's.
+
+    costs: the objectives beside the metric. shares: the least part of the candidates that are of a family.
+    Raises `ConfigError` for a point outside the space, or a space that the sampler can't search.
+    """
 
     def __init__(
         self,
@@ -26,29 +37,27 @@ class Study:
         metric: Metric,
         *,
         num_samples: int,
-        sampler: str,
+        sampler: SamplerName,
         seed: int,
         lag: int,
-        points: Sequence[tuple[str, Mapping[str, Any]]] = (),
+        points: Sequence[Point] = (),
+        costs: Sequence[Cost] = (),
+        shares: Mapping[str, float] | None = None,
     ) -> None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        check_sampler(sampler, space, shares or {})
         self.space = space
-        self.num_samples = num_samples
         self.lag = lag
-        with warnings.catch_warnings():
-            # Multivariate, grouped TPE with a constant liar is marked experimental; it is what fits this space.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._study = optuna.create_study(
-                direction=metric.direction, sampler=_sampler(optuna, sampler, seed), study_name="distml"
-            )
-        first = [(family, space.point(family, params, "search.points_to_evaluate")) for family, params in points]
-        first += [(family, space.defaults(family)) for family in space.families]
+        self._sampler, self._costs, self._shares = sampler, tuple(costs), shares or {}
+        first = first_points(space, points)
+        if sampler == "grid":
+            first = [(family, params) for family, params in Grid(space).cells(first, at_most=num_samples, seed=seed)]
+        self.num_samples = len(first) if sampler == "grid" else num_samples
+        self._num_first = len(first)
+        self._study = _study(metric, self._costs, sampler, seed, num_samples)
         for family, params in first:
-            known = {f"{family}.{name}": value for name, value in params.items()}
-            self._study.enqueue_trial({FAMILY: family, **known})
+            self._study.enqueue_trial(params_of(space, family, params))
         self._asked: dict[int, Any] = {}
+        self._given: Counter[str] = Counter()
         self._told: dict[int, TrialRecord] = {}
         self._next_to_tell = 1
 
@@ -64,10 +73,23 @@ class Study:
                 return None
             self._tell(self._told[self._next_to_tell])
             self._next_to_tell += 1
-        trial = self._study.ask()
+        owed = self._owed(number)
+        if owed is not None:
+            self._study.enqueue_trial({FAMILY: owed})
+        with _repeatable(self._sampler):
+            trial = self._study.ask()
+            family, params = draw(trial, self.space)
         self._asked[number] = trial
-        family, params = _draw(trial, self.space)
+        self._given[family] += 1
         return Candidate(number=number, family=family, params=params)
+
+    def _owed(self, number: int) -> str | None:
+        """The family that candidate `number` must be of, so that each has had its share after it; None for any."""
+        if number <= self._num_first or not self._shares:
+            return None
+        owed = {family: share * number - self._given[family] for family, share in self._shares.items()}
+        most = max(owed, key=lambda family: owed[family])
+        return most if owed[most] > 1 - 1e-9 else None
 
     def replay(self, trials: Sequence[tuple[Candidate, TrialRecord | None]]) -> bool:
         """Goes through the trials of a search that was cut off, by number from 1, each with its record if it ended.
@@ -77,7 +99,7 @@ class Study:
         for _, record in trials:
             if record is not None:
                 self.complete(record)
-        return all(self.ask() == candidate for candidate, _ in trials)
+        return len(trials) <= self.num_samples and all(self.ask() == candidate for candidate, _ in trials)
 
     @property
     def is_exhausted(self) -> bool:
@@ -90,10 +112,15 @@ class Study:
     def _tell(self, record: TrialRecord) -> None:
         from optuna.trial import TrialState
 
-        trial = self._asked[record.number]
-        if record.score is None or record.state == "failed":
+        trial, state = self._asked[record.number], told_as(record, self._costs)
+        if state == "finished":
+            assert record.score is not None
+            self._study.tell(trial, [record.score, *(record.objectives[name] for name in self._costs)])
+        elif state == "failed" or self._costs:
+            # Optuna has no value for a trial that is pruned under several objectives, and TPE would ask for one.
             self._study.tell(trial, state=TrialState.FAIL)
-        elif record.state == "finished":
+        elif self._sampler == "gp":
+            # GPSampler leaves pruned trials out, and so would know nothing of where trials are poor.
             self._study.tell(trial, record.score)
         else:
             # A pruned trial's last value is what TPE ranks it by.
@@ -101,25 +128,41 @@ class Study:
             self._study.tell(trial, state=TrialState.PRUNED)
 
 
-def _sampler(optuna: Any, name: str, seed: int) -> Any:
-    if name == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=8)
+def told_as(record: TrialRecord, costs: Sequence[Cost]) -> str:
+    """What a record is to Optuna: finished, with a number for every objective; pruned; or failed."""
+    if record.score is None or not math.isfinite(record.score) or record.state == "failed":
+        return "failed"
+    if record.state != "finished":
+        return "pruned"
+    return "finished" if all(math.isfinite(record.objectives.get(name, math.nan)) for name in costs) else "failed"
 
 
-def _draw(trial: Any, space: SearchSpace) -> tuple[str, dict[str, Any]]:
-    family = trial.suggest_categorical(FAMILY, list(space.families))
-    params = {
-        name: _suggest(trial, f"{family}.{name}", distribution) for name, distribution in space.families[family].items()
-    }
-    return family, params
+def first_points(space: SearchSpace, points: Sequence[Point]) -> list[Point]:
+    """What is tried first, each once: the points, then every family's known-good values as far as they are searched."""
+    given = [(family, space.point(family, params, "search.points_to_evaluate")) for family, params in points]
+    given += [(family, space.point(family, space.defaults(family), family)) for family in space.families]
+    return [point for i, point in enumerate(given) if point not in given[:i]]
 
 
-def _suggest(trial: Any, name: str, distribution: Distribution) -> Any:
-    if isinstance(distribution, Constant):
-        return distribution.value
-    if isinstance(distribution, Choice):
-        return trial.suggest_categorical(name, list(distribution.options))
-    if distribution.integer:
-        return trial.suggest_int(name, int(distribution.low), int(distribution.high), log=distribution.log)
-    return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
+def _study(metric: Metric, costs: Sequence[Cost], name: SamplerName, seed: int, num_samples: int) -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directions = [metric.direction, *("minimize" for _ in costs)]
+    return optuna.create_study(directions=directions, sampler=sampler(name, seed, num_samples), study_name="distml")
+
+
+@contextlib.contextmanager
+def _repeatable(name: SamplerName) -> Iterator[None]:
+    """One thread for a Gaussian process: sums by several round otherwise, and a replay would draw other candidates."""
+    if name != "gp":
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
