@@ -11,6 +11,7 @@ from distml.cluster.capacity import (
     check_preparation,
     check_replicas,
     num_fitting,
+    tightness,
     trials_at_once,
 )
 from distml.config import DataConfig, RunConfig
@@ -69,6 +70,14 @@ def test_each_is_on_one_node():
         ({"max_concurrent_trials": 40}, 10),
         ({"num_samples": 3}, 3),
         ({"cpu": 2, "gpu": 1}, 2),
+        ({"workers_per_trial": 2}, 5),
+        ({"workers_per_trial": 3}, 3),
+        ({"workers_per_trial": 10}, 1),  # over both nodes
+        ({"workers_per_trial": 3, "max_concurrent_trials": 2}, 2),
+        ({"workers_per_trial": 3, "max_concurrent_trials": 9}, 3),
+        ({"cpu": 2, "workers_per_trial": 2}, 2),
+        ({"gpu": 0.5, "workers_per_trial": 2}, 2),
+        ({"gpu": 0.6, "workers_per_trial": 2}, 1),
     ],
 )
 def test_trials_at_once(settings, number):
@@ -95,6 +104,62 @@ def test_a_trial_that_never_fits_names_the_resource(settings, said):
     assert refusal.value.where == "search.resources_per_trial"
     for text in said:
         assert text in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "said"),
+    [
+        (
+            {"workers_per_trial": 11},
+            "workers_per_trial",
+            ["the CPUs", "11 workers of 1 CPU each; 10 fit", "at most 10"],
+        ),
+        ({"cpu": 5, "workers_per_trial": 2}, "workers_per_trial", ["the CPUs", "2 workers of 5 CPU each; 1 fit"]),
+        ({"gpu": 1, "workers_per_trial": 3}, "workers_per_trial", ["the GPUs", "1 CPU and 1 GPU each; 2 fit"]),
+        ({"gpu": 0.5, "workers_per_trial": 5}, "workers_per_trial", ["the GPUs", "0.5 GPU each; 4 fit"]),
+        (
+            {"cpu": 5, "gpu": 1, "workers_per_trial": 2},
+            "workers_per_trial",
+            ["the CPUs", "5 CPU and 1 GPU each; 1 fit"],
+        ),
+        ({"cpu": 9, "workers_per_trial": 2}, "resources_per_trial", ["one worker of a trial", "9 CPU, at most 8"]),
+        ({"gpu": 1.5, "workers_per_trial": 2}, "resources_per_trial", ["whole", "1.5 GPU"]),
+    ],
+)
+def test_workers_that_never_fit_name_the_resource(settings, where, said):
+    with pytest.raises(ConfigError) as refusal:
+        trials_at_once(Capacity(nodes=(SMALL, LARGE)), search(**settings))
+    assert refusal.value.where == f"search.{where}"
+    for text in said:
+        assert text in str(refusal.value)
+
+
+def test_workers_may_be_on_nodes_that_an_autoscaler_adds():
+    capacity = Capacity(nodes=(Node(name="head", cpu=1),), may_join=(Node(name="worker", cpu=4, count=3),))
+    assert trials_at_once(capacity, search(workers_per_trial=4)) == 3
+    with pytest.raises(ConfigError, match="14 workers of 1 CPU each; 13 fit"):
+        trials_at_once(capacity, search(workers_per_trial=14))
+    unknown = Capacity(nodes=(SMALL,), grows_unknown=True)
+    assert trials_at_once(unknown, search(workers_per_trial=64)) == 1
+
+
+def run_of(**settings: object) -> RunConfig:
+    return RunConfig(name="demo", data={"source": {"uri": "rows.csv"}, "target": "y"}, search=search(**settings))
+
+
+def test_fewer_trials_at_once_than_the_config_allows_are_told():
+    capacity = Capacity(nodes=(SMALL, LARGE))
+    told = tightness(capacity, run_of(workers_per_trial=4, max_concurrent_trials=5))
+    assert told == ["2 trials fit the cluster at once, of the 5 that search.max_concurrent_trials allows"]
+    assert tightness(capacity, run_of(workers_per_trial=4, max_concurrent_trials=2)) == []
+    assert tightness(capacity, run_of(workers_per_trial=4)) == []
+
+
+def test_a_trial_that_only_an_added_node_has_room_for_is_told():
+    capacity = Capacity(nodes=(SMALL,), may_join=(LARGE,))
+    (told,) = tightness(capacity, run_of(workers_per_trial=4))
+    assert "no room for a trial" in told
+    assert tightness(capacity, run_of(workers_per_trial=2)) == []
 
 
 def test_a_gpu_where_no_node_has_one():

@@ -77,11 +77,16 @@ def check(capacity: Capacity, config: RunConfig) -> int:
 def trials_at_once(capacity: Capacity, config: SearchConfig) -> int:
     """Trials that the cluster holds at once, or fewer if the config says so; at least 1.
 
-    Raises `ConfigError` naming the resource of which no node has enough for one trial.
+    A trial's workers may be on several nodes, each worker is on one. Raises `ConfigError` naming the resource of which
+    no node has enough for one worker, or the cluster for all of a trial's.
     """
-    fitting = _at_once(capacity, config.resources_per_trial, "trial", "search.resources_per_trial")
+    num_workers = config.workers_per_trial
+    what = "trial" if num_workers == 1 else "worker of a trial"
+    fitting = _at_once(capacity, config.resources_per_trial, what, "search.resources_per_trial")
+    if fitting < num_workers and not capacity.grows_unknown:
+        raise _too_many_workers(capacity.all, config, fitting)
     chosen = config.max_concurrent_trials
-    return max(1, min(fitting, config.num_samples if chosen == "auto" else chosen))
+    return max(1, min(fitting // num_workers, config.num_samples if chosen == "auto" else chosen))
 
 
 def check_preparation(capacity: Capacity, config: DataConfig) -> None:
@@ -108,13 +113,23 @@ def check_replicas(capacity: Capacity, config: ServeConfig) -> None:
 def tightness(capacity: Capacity, config: RunConfig) -> list[str]:
     """What fits, but not yet or not all of it, in lines."""
     told = []
-    wanted, serve = config.search.resources_per_trial, config.serve
-    if not num_fitting(capacity.nodes, wanted.cpu, wanted.gpu):
-        told.append("no node that is there now has room for a trial: the autoscaler must add one")
+    search, serve = config.search, config.serve
+    at_most, chosen = _trials_fitting(capacity.all, search), search.max_concurrent_trials
+    if not _trials_fitting(capacity.nodes, search):
+        told.append("the nodes that are there now have no room for a trial: the autoscaler must add some")
+    if chosen != "auto" and at_most < min(chosen, search.num_samples) and not capacity.grows_unknown:
+        told.append(
+            f"{at_most} trials fit the cluster at once, of the {chosen} that search.max_concurrent_trials allows"
+        )
     fitting, most = num_fitting(capacity.all, serve.num_cpus, 0), serve.autoscaling.max_replicas
     if fitting < most and not capacity.grows_unknown:
         told.append(f"{fitting} replicas fit the cluster, of the {most} that serve.autoscaling.max_replicas allows")
     return told
+
+
+def _trials_fitting(nodes: Sequence[Node], config: SearchConfig) -> int:
+    wanted = config.resources_per_trial
+    return num_fitting(nodes, wanted.cpu, wanted.gpu) // config.workers_per_trial
 
 
 def memory_warnings(capacity: Capacity, num_bytes: int) -> list[str]:
@@ -154,6 +169,20 @@ def _at_once(capacity: Capacity, wanted: ResourcesConfig, what: str, where: str)
     if not fitting and not capacity.grows_unknown:
         raise _never_fits(what, capacity.all, wanted.cpu, wanted.gpu, where)
     return fitting
+
+
+def _too_many_workers(nodes: Sequence[Node], config: SearchConfig, fitting: int) -> ConfigError:
+    wanted, num_workers = config.resources_per_trial, config.workers_per_trial
+    alone = {"CPU": num_fitting(nodes, wanted.cpu, 0), "GPU": num_fitting(nodes, 0, wanted.gpu)}
+    needed = {"CPU": wanted.cpu, "GPU": wanted.gpu}
+    scarce = [name for name, count in alone.items() if needed[name] and count < num_workers]
+    each = " and ".join(f"{amount:g} {name}" for name, amount in needed.items() if amount)
+    return ConfigError(
+        f"the cluster has the {' and '.join(f'{name}s' for name in scarce or needed)} that one trial's workers reserve",
+        received=f"{num_workers} workers of {each} each; {fitting} fit",
+        where="search.workers_per_trial",
+        remedy=f"ask for at most {fitting}, let each reserve less in search.resources_per_trial, or add a node",
+    )
 
 
 def _never_fits(what: str, nodes: Sequence[Node], cpu: float, gpu: float, where: str) -> ConfigError:
