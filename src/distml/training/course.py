@@ -57,13 +57,16 @@ class Course:
             goes_on = on_epoch(result) is not False
         if self.settings.keeps_last:
             self._save()
+        return self._result(is_cut_short=not goes_on)
+
+    def _result(self, *, is_cut_short: bool) -> FitResult:
         return FitResult(
             model=self.learner.model(),
             best_epoch=self.stopping.best_epoch or self._last,
             best_score=None if self.validation is None else self.stopping.best_score,
             num_epochs=self._last,
             outputs=self.outputs,
-            is_cut_short=not goes_on,
+            is_cut_short=is_cut_short,
             notes=tuple(self.notes.lines),
         )
 

@@ -30,6 +30,10 @@ def fit(
     all measure, and when memory doesn't suffice.
     """
     notes = Notes(on_note)
+    if "train_fn" in spec.code:
+        from distml.training.own import OwnCourse
+
+        return OwnCourse(spec, train, validation, metric, settings, notes).run(on_epoch)
     return Course(begin(spec, train, settings, notes), validation, metric, settings, notes).run(on_epoch)
 
 

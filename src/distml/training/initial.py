@@ -39,7 +39,7 @@ def _take(module: nn.Module, initial: Mapping[str, torch.Tensor]) -> str:
     if not fitting:
         raise TrainingError(
             "a network begins with weights of its names and shapes", received=f"none that fits: {', '.join(left)}",
-            where="model.warm_start", remedy="fix what makes the layers' sizes in search.space, as the package has them",
+            where="model.warm_start", remedy="fix in search.space the sizes that the package's layers have",
         )  # fmt: skip
     module.load_state_dict(fitting, strict=False)
     told = f"begins with {len(fitting)} of its {len(own)} tensors from model.warm_start"

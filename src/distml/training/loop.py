@@ -21,6 +21,7 @@ from distml.training.base import FitSettings, Notes
 from distml.training.deck import Deck
 from distml.training.device import choose_device
 from distml.training.divergence import no_number
+from distml.training.initial import begin_with, to_training
 from distml.training.losses import loss_for
 from distml.training.rows import Rows
 
@@ -36,7 +37,10 @@ class NetworkLearner:
         self.seed = settings.seed
         self.notes = notes
         self.device = choose_device(self.config.device)
-        self.module: nn.Module = build_network(self.spec).to(self.device)
+        self.module: nn.Module = build_network(self.spec)
+        begin_with(self.module, settings, notes)
+        self.module.to(self.device)
+        self.frozen = settings.frozen
         self.deck = Deck(train, self.spec, self.device, settings)
         self.loss = loss_for(self.spec, self.config)
         self.optimizer = torch.optim.AdamW(
@@ -47,7 +51,7 @@ class NetworkLearner:
     def epoch(self, number: int) -> float:
         """One pass over the rows; the mean training loss."""
         torch.manual_seed(self.seed * 1_000_003 + number)
-        self.module.train()
+        to_training(self.module, self.frozen)
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for rows in self.deck.steps(number):
             total += self.step(rows) * len(rows)

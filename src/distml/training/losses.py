@@ -14,12 +14,15 @@ from torch.nn import functional
 
 from distml.config.train import TrainConfig
 from distml.models.base import ModelSpec
+from distml.training.own_loss import OwnLoss
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def loss_for(spec: ModelSpec, config: TrainConfig) -> Loss:
-    """The loss that a task and the config ask for."""
+    """The loss that a task and the config ask for, or the user's own."""
+    if "loss" in spec.code:
+        return by_member(OwnLoss(spec))
     if spec.task != "regression":
         smoothing = config.label_smoothing
 
