@@ -86,6 +86,12 @@ def test_a_picture_fits_into_whatever_room_there_is():
         assert max(map(len, lines(known, 60.0, width))) <= width - 3
 
 
+def test_parameters_take_the_room_that_the_others_leave():
+    known = board()
+    known.began(candidate(1, **{f"parameter_{i}": 0.123456 for i in range(9)}), 0.0)
+    assert lines(known, 0.0, 80)[1] == "    1  mlp     running      0      –   0 s  parameter_0 0.1235, parameter_1 …"
+
+
 def test_before_the_first_trial_there_is_little_to_tell():
     assert lines(board(), 0.0, 80) == ["best roc_auc –", "0/40 trials · 0 s gone · 0 running"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
@@ -39,20 +39,24 @@ class BoardView:
 
 
 def _table(rows: list[Row], now: float, width: int) -> Table:
+    """Parameters take what room the others leave."""
+    cells = {
+        "trial": [str(row.number) for row in rows],
+        "family": [row.family for row in rows],
+        "state": [row.state for row in rows],
+        "epoch": [str(row.epoch) for row in rows],
+        "score": [score_text(row.score) for row in rows],
+        "time": [duration(row.seconds_at(now)) for row in rows],
+        "parameters": [brief(row.params) for row in rows],
+    }
+    names = [name for name in cells if width >= _NEED.get(name, 0)]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("trial", "family", "state", "epoch", "score", *(name for name in _NEED if width >= _NEED[name])):
-        is_text = name in ("family", "state", "parameters")
-        table.add_column(
-            name, justify="left" if is_text else "right", no_wrap=True, overflow="ellipsis",
-            ratio=1 if name == "parameters" else None,
-        )  # fmt: skip
-    for row in rows:
-        cells = {
-            "trial": str(row.number), "family": row.family, "state": row.state, "epoch": str(row.epoch),
-            "score": score_text(row.score), "time": duration(row.seconds_at(now)), "parameters": brief(row.params),
-        }  # fmt: skip
-        shown = [cells[str(column.header)] for column in table.columns]
-        table.add_row(*map(Text, shown), style=_STYLES.get(row.state, ""))
+    for name in names:
+        justify: Literal["left", "right"] = "left" if name in ("family", "state", "parameters") else "right"
+        # Only a column that may wrap is made narrower; its texts say that they don't wrap all the same.
+        table.add_column(name, justify=justify, no_wrap=name != "parameters")
+    for i, row in enumerate(rows):
+        table.add_row(*(_line(cells[name][i]) for name in names), style=_STYLES.get(row.state, ""))
     return table
 
 
@@ -74,7 +78,7 @@ def _standing(board: Board, now: float) -> Text:
 
 
 def _line(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="ellipsis", end="\n")
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def brief(params: Mapping[str, Any]) -> str:

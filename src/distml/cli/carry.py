@@ -46,6 +46,7 @@ def carry_out(
     signals.install()
     reporter = _reporter()
     try:
+        reporter.stage("cluster" if engine == "ray" else "prepare", "…")
         with contextlib.closing(reporter), _cluster(engine, live, signals) as state:
             outcome = work(_resources(config, engine, reporter, state))
             promoted = outcome.verdict is not None and outcome.verdict.promoted
