@@ -175,7 +175,156 @@ def broken(outputs, target):
     return outputs[:, 7]
 '''
 
-LOOPS = ""
+LOOPS = '''
+import torch
+from torch.nn import functional
+
+
+def epoch_of(model, optimizer, batches):
+    total = n = 0
+    model.train()
+    for rows in batches:
+        outputs = model(rows.numeric, rows.categorical, rows.tensors)
+        if rows.target.is_floating_point():
+            loss = functional.mse_loss(outputs[:, 0], rows.target)
+        else:
+            loss = functional.cross_entropy(outputs, rows.target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total, n = total + loss.item() * len(rows), n + len(rows)
+    return total / n
+
+
+def answers(model, rows):
+    model.eval()
+    with torch.no_grad():
+        return model(rows.numeric, rows.categorical, rows.tensors)
+
+
+def begin(handle):
+    model = handle.build()
+    return model, torch.optim.Adam(model.parameters(), lr=handle.params["lr"])
+
+
+def loop(handle):
+    """A loop that does all that one may: it goes on after a crash, and lets the best weights be kept."""
+    model, optimizer = begin(handle)
+    saved = handle.load()
+    if saved is not None:
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+    while handle.goes_on:
+        epoch = handle.epoch + 1
+        loss = epoch_of(model, optimizer, handle.batches(epoch))
+        handle.report(epoch, train_loss=loss, state=model.state_dict())
+        handle.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()})
+
+
+def short(handle):
+    """As short as a loop may be, and with the weights of its best epoch at hand."""
+    model, optimizer = begin(handle)
+    best, least = None, float("inf")
+    for epoch in range(1, handle.max_epochs + 1):
+        epoch_of(model, optimizer, handle.batches(epoch))
+        if handle.validation is None:
+            handle.report(epoch)
+            best = model.state_dict()
+            continue
+        outputs = answers(model, handle.validation)
+        loss = functional.cross_entropy(outputs, handle.validation.target).item()
+        if loss < least:
+            best, least = {name: one.clone() for name, one in model.state_dict().items()}, loss
+        if not handle.report(epoch, outputs=outputs):
+            break
+    return best
+
+
+def last(handle):
+    """Returns the last epoch's weights, whichever was the best."""
+    model, optimizer = begin(handle)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.3
+    for epoch in range(1, handle.max_epochs + 1):
+        epoch_of(model, optimizer, handle.batches(epoch))
+        if not handle.report(epoch, outputs=answers(model, handle.validation)):
+            break
+    return model.state_dict()
+
+
+def raises(handle):
+    model, optimizer = begin(handle)
+    epoch_of(model, optimizer, handle.batches(1))
+    handle.report(1, state=model.state_dict())
+    raise ValueError("out   of\\npaper")
+
+
+def silent(handle):
+    return begin(handle)[0].state_dict()
+
+
+def nan_loss(handle):
+    handle.report(1, train_loss=float("nan"), state=begin(handle)[0].state_dict())
+
+
+def nan_outputs(handle):
+    handle.report(1, outputs=answers(begin(handle)[0], handle.validation) * float("nan"))
+
+
+def swallows(handle):
+    try:
+        nan_loss(handle)
+    except Exception:
+        pass
+    return begin(handle)[0].state_dict()
+
+
+def deaf(handle):
+    model, optimizer = begin(handle)
+    for epoch in range(1, 1000):
+        epoch_of(model, optimizer, handle.batches(epoch))
+        handle.report(epoch, outputs=answers(model, handle.validation))
+    return model.state_dict()
+
+
+def deaf_with_states(handle):
+    model, optimizer = begin(handle)
+    for epoch in range(1, 1000):
+        epoch_of(model, optimizer, handle.batches(epoch))
+        handle.report(epoch, state=model.state_dict())
+
+
+def skips(handle):
+    handle.report(2, state=begin(handle)[0].state_dict())
+
+
+def tells_nothing(handle):
+    handle.report(1, train_loss=1.0)
+
+
+def one_output(handle):
+    handle.report(1, outputs=answers(begin(handle)[0], handle.validation)[:, :1])
+
+
+def other_network(handle):
+    handle.report(1, outputs=answers(begin(handle)[0], handle.validation))
+    return torch.nn.Linear(2, 2).state_dict()
+
+
+def no_weights(handle):
+    handle.report(1, outputs=answers(begin(handle)[0], handle.validation))
+
+
+def a_module(handle):
+    model = begin(handle)[0]
+    handle.report(1, outputs=answers(model, handle.validation))
+    return model
+
+
+def saves_a_function(handle):
+    handle.report(1, state=begin(handle)[0].state_dict())
+    handle.save({"step": answers})
+'''
 
 
 def write_package(folder: Path, name: str, source: str = SOURCE, helpers: str = HELPERS, **modules: str) -> None:
