@@ -127,3 +127,13 @@ def test_a_distribution_gives_values_of_the_parameters_kind(params, said):
 
 def test_whole_numbers_do_for_a_fraction():
     assert SearchSpace.of(("mlp",), {"mlp": {"dropout": 0, "lr": {"choice": [1]}}})
+
+
+def test_parameters_of_a_network_of_ones_own_have_any_name_and_kind():
+    own = {"width": {"choice": [8, 16]}, "act": "relu", "depth": {"int": [1, 3]}}
+    space = SearchSpace.of(("own",), {"own": own})
+    assert set(space.families["own"]) == {"lr", "weight_decay", "width", "act", "depth"}
+    assert space.defaults("own") == {"lr": 1e-3, "weight_decay": 1e-4}
+    assert space.point("own", {"depth": 2, "act": "relu"}, "here") == {"depth": 2}
+    with pytest.raises(ConfigError, match="this parameter is a number"):
+        SearchSpace.of(("own",), {"own": {"lr": "fast"}})

@@ -29,14 +29,14 @@ class SearchSpace:
             spaces[name] = {
                 key: parse_distribution(value, f"search.space.{name}.{key}") for key, value in written.items()
             }
-            for key, distribution in spaces[name].items():
-                _check_kind(distribution, family.defaults[key], f"search.space.{name}.{key}")
+            for key, default in family.defaults.items():  # those of the user's own network are theirs
+                _check_kind(spaces[name][key], default, f"search.space.{name}.{key}")
         return cls(spaces)
 
     def defaults(self, family: str) -> dict[str, Any]:
         """The family's known-good values, those that lie in the space."""
-        known = FAMILIES[family].defaults
-        return {key: known[key] for key, distribution in self.families[family].items() if known[key] in distribution}
+        space = self.families[family]
+        return {key: default for key, default in FAMILIES[family].defaults.items() if default in space[key]}
 
     def point(self, family: str, params: Mapping[str, Any], where: str) -> dict[str, Any]:
         """The searched ones of a point's parameters. Raises `ConfigError` for a point outside the space."""
