@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +13,28 @@ from distml.batch import FeatureBatch
 from distml.config.train import TrainConfig
 from distml.errors import ConfigError
 from distml.metrics import METRICS, metric_for
-from distml.models import FAMILIES, Family, Model, load_model
+from distml.models import FAMILIES, Family, Model, ModelSpec, learned, load_model
 from distml.training import FitSettings, fit
 from distml.tune.distribution import parse_distribution
 from problems import IMAGES, NUM_OUTPUTS, TASKS, problem, spec_of, with_images
 
 
-def fitted(family: str, task: str, **shape) -> Model:
+def spec_for(family: str, task: str, **shape) -> ModelSpec:
+    """A spec for the batches of `rows_for`."""
+    spec = spec_of(family, task, **shape)
+    return replace(spec, input=replace(spec.input, tensors=IMAGES)) if FAMILIES[family].needs_images else spec
+
+
+def rows_for(family: str, task: str, n: int = 300, seed: int = 0, **shape) -> FeatureBatch:
+    """Rows that the family can be fitted on: with images where it needs them."""
+    batch = problem(task, n=n, seed=seed, **shape)
+    return with_images(batch, seed) if FAMILIES[family].needs_images else batch
+
+
+def fitted(family: str, task: str, train: FeatureBatch | None = None, **shape) -> Model:
     settings = FitSettings(config=TrainConfig(max_epochs=2), seed=1)
-    return fit(spec_of(family, task, **shape), problem(task, **shape), None, metric_for("auto", task), settings).model
+    train = rows_for(family, task, **shape) if train is None else train
+    return fit(spec_for(family, task, **shape), train, None, metric_for("auto", task), settings).model
 
 
 class FamilyContract:
@@ -41,7 +55,7 @@ class FamilyContract:
     @pytest.fixture(scope="class")
     @classmethod
     def batch(cls, task) -> FeatureBatch:
-        return problem(task, n=60, seed=9)
+        return rows_for(cls.family.name, task, n=60, seed=9)
 
     def test_is_known_by_its_name(self):
         assert FAMILIES[self.family.name] is self.family
@@ -87,6 +101,11 @@ class FamilyContract:
         alone = np.concatenate([model.predict(batch.take(slice(i, i + 1))) for i in range(10)])
         np.testing.assert_allclose(alone, model.predict(batch)[:10], rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.parametrize("size", [1, 7, 16, 17, 59])
+    def test_a_row_is_scored_alike_whatever_rows_are_beside_it(self, model, batch, size):
+        parts = [model.predict(batch.take(slice(start, start + size))) for start in range(0, 60, size)]
+        np.testing.assert_array_equal(np.concatenate(parts), model.predict(batch))
+
     def test_predicts_identically_when_loaded(self, model, batch, tmp_path: Path):
         model.save(tmp_path)
         np.testing.assert_array_equal(load_model(tmp_path).predict(batch), model.predict(batch))
@@ -94,6 +113,40 @@ class FamilyContract:
     def test_is_stored_as_data(self, model, tmp_path: Path):
         model.save(tmp_path)
         assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".txt"}
+
+    def test_its_spec_survives_json(self, model):
+        assert ModelSpec.from_dict(json.loads(json.dumps(model.spec.to_dict()))) == model.spec
+
+    def test_what_it_learns_of_the_same_rows_is_the_same(self, task):
+        spec, train = spec_for(self.family.name, task), rows_for(self.family.name, task)
+        once = learned(spec, train)
+        assert learned(spec, train) == once
+        assert learned(once, train.take(slice(0, 10))) == once  # not learned twice
+
+    def test_is_fitted_alike_twice(self, task, model, batch):
+        np.testing.assert_array_equal(fitted(self.family.name, task).predict(batch), model.predict(batch))
+
+    def test_parameters_that_change_in_mid_fit_are_searched(self):
+        assert set(self.family.tunable) <= set(self.family.space)
+
+    def test_words_are_those_it_knows(self):
+        for name, words in self.family.options.items():
+            assert self.family.defaults[name] in words
+            assert self.family.complete({name: {"choice": list(words)}})
+            with pytest.raises(ConfigError, match="this parameter is a word; received nothing"):
+                self.family.complete({name: "nothing"})
+
+    def test_columns_without_variety_are_no_obstacle(self, task):
+        train = rows_for(self.family.name, task)
+        train.numeric[:, 0] = 3.0
+        train.numeric[:, 1] = train.numeric[:, 1] > 0
+        train.categorical[:] = 0
+        assert np.isfinite(fitted(self.family.name, task, train).predict(train)).all()
+
+    def test_a_row_may_be_left_over(self, task):
+        """The last mini-batch of 33 rows, in batches of 32, is one row."""
+        train = rows_for(self.family.name, task, n=33)
+        assert np.isfinite(fitted(self.family.name, task, train).predict(train)).all()
 
     @pytest.mark.parametrize("shape", [{}, {"num_numeric": 0, "cardinalities": ()}], ids=["beside columns", "alone"])
     def test_images_are_learnt_from(self, task, shape, tmp_path: Path):
@@ -117,5 +170,5 @@ class FamilyContract:
         ids=["no numbers", "no categories"],
     )
     def test_columns_of_one_kind_are_enough(self, task, shape):
-        batch = problem(task, n=20, seed=3, **shape)
+        batch = rows_for(self.family.name, task, n=20, seed=3, **shape)
         assert np.isfinite(fitted(self.family.name, task, **shape).predict(batch)).all()

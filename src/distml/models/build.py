@@ -10,12 +10,11 @@ from typing import Any
 
 from distml.batch import FeatureBatch
 from distml.errors import PackageError
-from distml.models import linear, mlp, own, trees
+from distml.models import cnn, ft_transformer, linear, mlp, own, resnet, tabm, trees
 from distml.models.base import Family, Model, ModelSpec
 
-FAMILIES: Mapping[str, Family] = {
-    family.name: family for family in (linear.FAMILY, mlp.FAMILY, trees.FAMILY, own.FAMILY)
-}
+_MODULES = (linear, mlp, resnet, ft_transformer, tabm, cnn, trees, own)
+FAMILIES: Mapping[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 
 
 def learned(spec: ModelSpec, train: FeatureBatch) -> ModelSpec:
@@ -28,6 +27,7 @@ def build_network(spec: ModelSpec) -> Any:
     """A fresh torch module of a spec that has what is learned, its weights not yet trained."""
     family = FAMILIES[spec.family]
     assert family.build is not None, f"{spec.family} is not a network"
+    family.check_columns(has_images=bool(spec.input.tensors))
     return family.build(spec)
 
 

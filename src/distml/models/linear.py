@@ -14,7 +14,7 @@ def build(spec: ModelSpec) -> nn.Module:
     import torch
     from torch import nn
 
-    from distml.models.inputs import FlatPixels, Tensors
+    from distml.models.inputs import Categories, FlatPixels, Tensors
 
     inputs = spec.input
 
@@ -25,8 +25,8 @@ def build(spec: ModelSpec) -> nn.Module:
             self.pixels = FlatPixels(inputs)
             width = inputs.num_numeric + inputs.num_pixels
             self.numeric = nn.Linear(width, inputs.num_outputs) if width else None
-            self.categories = nn.ModuleList(nn.Embedding(k, inputs.num_outputs) for k in inputs.cardinalities)
-            for table in self.categories:
+            self.categories = Categories(inputs.cardinalities, [inputs.num_outputs] * len(inputs.cardinalities))
+            for table in self.categories.tables:
                 nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 
         def forward(
@@ -34,7 +34,7 @@ def build(spec: ModelSpec) -> nn.Module:
         ) -> torch.Tensor:
             numbers = torch.cat([numeric, *self.pixels(tensors or {})], dim=1) if inputs.tensors else numeric
             parts = [] if self.numeric is None else [self.numeric(numbers)]
-            parts += [table(categorical[:, i]) for i, table in enumerate(self.categories)]
+            parts += [codes.unflatten(1, (-1, inputs.num_outputs)).sum(1) for codes in self.categories(categorical)]
             return sum(parts[1:], parts[0])  # [n, k]
 
         def parameter_groups(self) -> list[dict[str, Any]]:

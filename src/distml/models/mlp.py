@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distml.models.base import Family, ModelSpec
+from distml.models.bins import EMBEDDINGS, learn_bins
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,19 +17,19 @@ def build(spec: ModelSpec) -> nn.Module:
 
     from distml.models.inputs import TabularInput, Tensors
 
-    inputs, params = spec.input, spec.params
+    params = spec.params
 
     class MLP(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.input = TabularInput(inputs, params["embedding_width"])
+            self.input = TabularInput(spec)
             layers: list[nn.Module] = []
             width = self.input.width
             for _ in range(params["num_blocks"]):
                 layers += [nn.Linear(width, params["width"]), nn.ReLU(), nn.Dropout(params["dropout"])]
                 width = params["width"]
             self.blocks = nn.Sequential(*layers)
-            self.head = nn.Linear(width, inputs.num_outputs)
+            self.head = nn.Linear(width, spec.input.num_outputs)
 
         def forward(
             self, numeric: torch.Tensor, categorical: torch.Tensor, tensors: Tensors | None = None
@@ -45,6 +46,10 @@ _DEFAULTS: dict[str, Any] = {
     "width": 192,
     "dropout": 0.15,
     "embedding_width": 16,
+    "numeric_embedding": "none",
+    "numeric_width": 16,
+    "num_bins": 32,
+    "frequency_scale": 0.1,
 }
 FAMILY = Family(
     name="mlp",
@@ -60,5 +65,7 @@ FAMILY = Family(
         "embedding_width": {"choice": [8, 16, 32]},
     },
     tunable=("lr", "weight_decay", "dropout"),
+    options={"numeric_embedding": EMBEDDINGS},
     build=build,
+    learn=learn_bins,
 )
