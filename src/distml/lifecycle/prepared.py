@@ -35,6 +35,7 @@ class Prepared:
     baseline: TableSummary  # training rows as cleaned, with histograms
     num_rows: dict[Split, int]
     test_key: str | None  # content hash of a test table of its own
+    content: dict[Split, str]  # sha256 of each split's rows
     findings: tuple[Finding, ...]
 
     def features(self, recipe: str, split: Split) -> FeatureBatch:
@@ -48,6 +49,10 @@ class Prepared:
         batch = FeatureBatch.concat(shards)
         assert batch.rows is not None
         return batch.take(np.argsort(batch.rows, kind="stable"))
+
+    def fit_rows(self, recipe: str) -> FeatureBatch:
+        """The features of training and validation rows together: what folds are dealt to, and what a refit takes."""
+        return FeatureBatch.concat([self.features(recipe, "train"), self.features(recipe, "validation")])
 
     def _no_rows(self, recipe: str) -> FeatureBatch:
         return self.pipelines[recipe].encode(self._empty(), target=self.target, rows=np.empty(0, np.uint64))
@@ -88,6 +93,7 @@ class Prepared:
             "baseline": self.baseline.to_dict(),
             "num_rows": self.num_rows,
             "test_key": self.test_key,
+            "content": self.content,
             "findings": [asdict(finding) for finding in self.findings],
         }
 
@@ -104,6 +110,7 @@ class Prepared:
             baseline=TableSummary.from_dict(value["baseline"]),
             num_rows={split: value["num_rows"][split] for split in SPLITS},
             test_key=value["test_key"],
+            content=value["content"],
             findings=tuple(
                 Finding(**{**item, "examples": tuple(map(tuple, item["examples"]))}) for item in value["findings"]
             ),

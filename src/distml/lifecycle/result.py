@@ -54,6 +54,7 @@ class RunResult:
             },
             "baselines": evaluated.baselines if evaluated else None,
             "best": self._best() if searched else None,
+            "ensemble": trained.members if trained else None,
             "trials": searched.counts() if searched else None,
             "seconds": self.seconds,
             "package": self.storage.uri(trained.package) if trained else None,

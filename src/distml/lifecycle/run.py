@@ -10,28 +10,31 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distml.clean import Finding
-from distml.config import RunConfig, Task, with_absolute_paths
+from distml.config import PostprocessConfig, RunConfig, Task, with_absolute_paths
 from distml.data import Engine, LocalEngine
+from distml.errors import ConfigError
 from distml.lifecycle.augmentation import check_augmentation
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal
 from distml.lifecycle.prepare import check_source, prepare
 from distml.lifecycle.prepared import Prepared
-from distml.lifecycle.publish import publish
+from distml.lifecycle.publish import datasets, publish
 from distml.lifecycle.reporter import Reporter, SearchTerms, Silent
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.retrain import check_columns
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, search, search_key
-from distml.lifecycle.train import train
+from distml.lifecycle.tracked import check_tracker, tracked
+from distml.lifecycle.train import Trained, train
 from distml.lifecycle.versions import move_to_challenger
 from distml.lifecycle.where import engine_for
 from distml.metrics import METRICS, Metric, metric_for
 from distml.registry import Decision, Registry, StoreRegistry, resolve
 from distml.secrets import with_secrets
 from distml.storage import Storage
-from distml.tracking import Tracker
+from distml.tracking import Outbox, Tracker
 from distml.tune import SearchSpace
+from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
 from distml.wording import numbered
 
@@ -105,8 +108,10 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
             was = record.value["stages"].get("prepare", prepared.key)
             changed = "" if was == prepared.key else "; not what the run began with, so its stages are done anew"
             note(prepared.key, f"{counts} rows{_left_out(prepared.findings)}{changed}")
-        with _tracked(config, resources, storage, record, result) as tracker:
-            _stages(config, resources, tracker, storage, record, result, until)
+        with tracked(config, storage, record, resources.reporter, resources.tracker) as outbox:
+            result.tracking_run = record.value["tracking_run"]
+            outbox.put(datasets(result))
+            _stages(config, resources, outbox, storage, record, result, until)
         record.write(state="finished", result=result.to_dict())
         return result
 
@@ -123,40 +128,10 @@ def _left_out(findings: Sequence[Finding]) -> str:
     return f"; left out: {', '.join(told + more)}" if costly else ""
 
 
-@contextmanager
-def _tracked(
-    config: RunConfig, resources: Resources, storage: Storage, record: RunRecord, result: RunResult
-) -> Iterator[Tracker]:
-    """The run in the tracker, its status the way that the block ended."""
-    tracker = resources.tracker or open_tracker(config, storage)
-    status: Literal["FINISHED", "FAILED", "KILLED"] = "FAILED"
-    try:
-        result.tracking_run = record.value.get("tracking_run")
-        if result.tracking_run is None and record.goes_on:  # killed before it noted what it had started
-            result.tracking_run = tracker.find_run("distml.run", result.run)
-        if result.tracking_run is not None:
-            tracker.continue_run(result.tracking_run)
-        else:
-            tags = {"distml.run": result.run, "distml.model": config.name}
-            result.tracking_run = tracker.start_run(result.run, tags=tags)
-        if record.value.get("tracking_run") is None:
-            tracker.log_params(result.tracking_run, _flat(config.to_public_dict()))
-            record.write(tracking_run=result.tracking_run)
-        yield tracker
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    finally:
-        if result.tracking_run is not None:
-            tracker.end_run(result.tracking_run, status)
-        tracker.close()
-
-
 def preflight(config: RunConfig) -> Storage:
     """What can be refused in a second, before a cluster starts or anything is written.
 
-    Raises `UsageError` as `check_config` does, and for storage that can't be written.
+    Raises `UsageError` as `check_config` does, for storage that can't be written and a tracker that doesn't answer.
     """
     check_config(config)
     if config.tracking.uri is not None:
@@ -164,6 +139,7 @@ def preflight(config: RunConfig) -> Storage:
     storage = Storage(config.storage)
     storage.check_writable()
     storage.delete_if_empty()  # the run may be refused yet
+    check_tracker(config, storage)
     return storage
 
 
@@ -183,8 +159,9 @@ def check_config(config: RunConfig) -> None:
 
 
 def check_choices(config: RunConfig, prepared: Prepared) -> None:
-    """Raises `UsageError` for what the config asks of the table now known: metrics, gates, slices."""
+    """Raises `UsageError` for what the config asks of the table now known: metrics, gates, decisions, slices."""
     _check_metrics(config, prepared.target.task)
+    _check_decisions(config.postprocess, prepared.target.task)
     slice_columns(config, prepared)
 
 
@@ -196,12 +173,25 @@ def _check_metrics(config: RunConfig, *tasks: Task) -> None:
             metric_for(name, tasks[-1], where)
 
 
+def _check_decisions(config: PostprocessConfig, task: Task) -> None:
+    """Raises `ConfigError` for a calibration or a threshold that is for two classes, of a target that has others."""
+    asked = {
+        "postprocess.calibration": config.calibration if config.calibration in ("platt", "isotonic") else None,
+        "postprocess.threshold": None if config.threshold == 0.5 else config.threshold,
+    }
+    for where, value in asked.items():
+        if value is not None and task != "binary":
+            raise ConfigError(
+                f"{where} as written is for targets of two classes", received=f"{value}, for a {task} target",
+                where=where, remedy="leave it out",
+            )  # fmt: skip
+
+
 def _stages(
-    config: RunConfig, resources: Resources, tracker: Tracker, storage: Storage, record: RunRecord,
+    config: RunConfig, resources: Resources, outbox: Outbox, storage: Storage, record: RunRecord,
     result: RunResult, until: Stage,
 ) -> None:  # fmt: skip
     reporter = resources.reporter
-    assert result.tracking_run is not None
 
     def wanted(stage: Stage) -> bool:
         return STAGES.index(stage) <= STAGES.index(until)
@@ -211,12 +201,12 @@ def _stages(
 
     if wanted("tune"):
         with _timed(record, reporter, "tune") as note:
-            result.searched = searched = _tune(config, resources, tracker, record, prepared, storage)
+            result.searched = searched = _tune(config, resources, outbox, record, prepared, storage)
             note(searched.key, _search_note(searched, prepared))
     if wanted("train"):
         with _timed(record, reporter, "train") as note:
             result.trained = trained = train(config, prepared, searched, storage, resources.engine)
-            note(trained.key, f"{searched.best.family}, {numbered(trained.num_epochs, 'epoch')}")
+            note(trained.key, _train_note(trained))
     if wanted("evaluate"):
         with _timed(record, reporter, "evaluate") as note:
             result.evaluated = evaluated = evaluate_package(config, prepared, trained, storage)
@@ -229,7 +219,7 @@ def _stages(
             outcome = "promoted" if result.verdict.promoted else "refused"
             note(trained.key, f"{result.version.label} {outcome}: {result.verdict.reasons[0]}")
     if result.evaluated is not None:
-        publish(result, tracker, record)
+        publish(result, outbox.put, record)
 
 
 @contextmanager
@@ -251,33 +241,39 @@ def _timed(record: RunRecord, reporter: Reporter, name: str) -> Iterator[Any]:
 def _tune(
     config: RunConfig,
     resources: Resources,
-    tracker: Tracker,
+    outbox: Outbox,
     record: RunRecord,
     prepared: Prepared,
     storage: Storage,
 ) -> Searched:
     metric = metric_for(config.search.metric, prepared.target.task)
-    parent, num_samples = record.value["tracking_run"], config.search.num_samples
-    resources.reporter.search(_terms(config, metric, storage, search_key(config, prepared.key)))
-    journal = Journal(
-        tracker, parent, metric, resources.reporter, num_samples, goes_on=record.goes_on,
-        search=search_key(config, prepared.key),
-    )  # fmt: skip
+    key = search_key(config, prepared.key)
+    resources.reporter.search(_terms(config, metric, storage, key))
+    journal = Journal(outbox, metric, resources.reporter, config.search.num_samples, search=key)
+    best = None
     try:
-        return search(
+        searched = search(
             config, prepared, storage, journal, max_concurrent=resources.max_concurrent, scratch=resources.scratch,
             goes_on=record.goes_on,
         )  # fmt: skip
+        best = searched.best.number
+        return searched
     finally:
-        journal.close()
+        journal.close(best)
 
 
 def _terms(config: RunConfig, metric: Metric, storage: Storage, key: str) -> SearchTerms:
-    search, log = config.search, TrialLog(storage, f"searched/{key}")
+    log, budget = TrialLog(storage, f"searched/{key}"), Budget.of(config.search)
     log.read()
-    return SearchTerms(
-        metric=metric, num_samples=search.num_samples, time_budget_s=search.time_budget_s, elapsed_s=log.elapsed_s
-    )
+    return SearchTerms(metric=metric, num_samples=config.search.num_samples, budget=budget, elapsed_s=log.elapsed_s)
+
+
+def _train_note(trained: Trained) -> str:
+    """The package's members in a log's words, the heaviest first."""
+    if len(trained.members) == 1:
+        (only,) = trained.members
+        return f"{only['family']}, {numbered(only['num_epochs'], 'epoch')}"
+    return "a blend of " + ", ".join(f"{m['weight']:.2f} {m['family']} (trial {m['trial']})" for m in trained.members)
 
 
 def _search_note(searched: Searched, prepared: Prepared) -> str:
@@ -313,30 +309,3 @@ def _gate(result: RunResult, registry: Registry, retrains: str | None) -> None:
     else:
         move_to_challenger(result.storage, version, expected=expected, reasons=verdict.reasons, by=by)
     result.verdict, result.version = verdict, version
-
-
-def open_tracker(config: RunConfig, storage: Storage) -> Tracker:
-    """MLflow at `tracking.uri`, or in an SQLite database under local storage."""
-    from distml.tracking.mlflow import MlflowTracker, embedded_uri
-
-    experiment = config.tracking.experiment or config.name
-    if config.tracking.uri is not None:
-        return MlflowTracker(with_secrets(config.tracking.uri), experiment)
-    return MlflowTracker(embedded_uri(storage.root), experiment, artifacts=f"{storage.root}/mlflow/artifacts")
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as dotted parameters, which is what a tracker can filter by."""
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(item, dict) and item:
-            flat |= _flat(item, f"{name}.")
-        else:
-            flat[name] = item
-    return {_safe(key): item for key, item in flat.items()}
-
-
-def _safe(key: str) -> str:
-    """A key within what MLflow allows in a parameter's name."""
-    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in key)[:250]

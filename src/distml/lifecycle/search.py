@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distml.batch import FeatureBatch
 from distml.config import RunConfig
 from distml.errors import NotFoundError, TrainingError
 from distml.lifecycle.augmentation import not_augmented
@@ -22,9 +23,10 @@ from distml.storage import Storage, content_hash
 from distml.target import own_unit
 from distml.training import FitSettings
 from distml.tune import Objective, Search, SearchListener, SearchSpace, TrialRecord
-from distml.tune.halving import Halving
+from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
-from distml.tune.objective import best_of
+from distml.tune.objective import Candidate, Data, best_of
+from distml.tune.schedulers import scheduler_for
 from distml.tune.study import Study
 
 _POLL_S = 0.5
@@ -40,6 +42,23 @@ class Searched:
     records: tuple[TrialRecord, ...]
     best: TrialRecord
     was_reused: bool
+
+    def lineage(self, record: TrialRecord) -> tuple[Candidate, ...]:
+        """The candidates that led to a trial, itself last: more than one where it went on from another."""
+        by_number = {known.number: known for known in self.records}
+        chain = [record]
+        while chain[0].parent is not None:
+            chain.insert(0, by_number[chain[0].parent])
+        return tuple(
+            Candidate(
+                number=known.number,
+                family=known.family,
+                params=known.params,
+                parent=known.parent,
+                until_epoch=None if known is record else known.num_epochs,
+            )
+            for known in chain
+        )
 
     def counts(self) -> dict[str, int]:
         states = [record.state for record in self.records]
@@ -123,7 +142,6 @@ def search_key(config: RunConfig, prepared_key: str) -> str:
 
 def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:
     """The objective of a config's trials, also of the winner's refit and the baselines."""
-    train = config.train
     return Objective(
         task=prepared.target.task,
         metric=own_unit(metric, prepared.target),
@@ -131,15 +149,12 @@ def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Obje
             name: pipeline.input_spec(prepared.target.num_outputs) for name, pipeline in prepared.pipelines.items()
         },
         settings=FitSettings(
-            max_epochs=train.max_epochs,
-            patience=train.patience,
-            batch_size=train.batch_size,
+            config=config.train,
             seed=config.seed,
             augment=config.augment,
-            device=train.device,
-            checkpoint_interval_s=train.checkpoint_interval_s,
             num_threads=max(1, int(config.search.resources_per_trial.cpu)),
         ),
+        costs=config.search.costs,
     )
 
 
@@ -152,20 +167,20 @@ def _search(
     scratch: Path | None,
     log: TrialLog,
 ) -> dict[str, Any]:
-    search, rungs = _begin(config, metric, listener, max_concurrent, log)
+    search = _begin(config, metric, listener, max_concurrent, log)
     objective = objective_for(config, prepared, metric)
     recipes = {name for name in prepared.pipelines if name in _recipes(config)}
-    data = {name: (prepared.features(name, "train"), prepared.features(name, "validation")) for name in recipes}
+    data: Data = {name: _rows(prepared, name) for name in recipes}
     if max_concurrent is None:
         from distml.tune import local
 
-        records = local.run_trials(search, objective, data, log.files, config.search.time_budget_s)
+        records = local.run_trials(search, objective, data, log.files)
     else:
         from distml.tune import on_ray
 
         with tempfile.TemporaryDirectory(prefix="distml-tune-", dir=scratch) as folder:
             records = on_ray.run_trials(
-                search, objective, data, log.files, rungs, config.search,
+                search, objective, data, log.files, config.search,
                 folder=Path(folder), max_concurrent=max_concurrent,
             )  # fmt: skip
     if best_of(records, metric) is None:
@@ -179,10 +194,17 @@ def _search(
     return {"records": [record.to_dict() for record in records]}
 
 
+def _rows(prepared: Prepared, recipe: str) -> tuple[FeatureBatch, FeatureBatch | None]:
+    """What trials are fitted on and scored on: training and validation rows, or all of them, dealt to folds."""
+    if prepared.plan.num_folds:
+        return prepared.fit_rows(recipe), None
+    return prepared.features(recipe, "train"), prepared.features(recipe, "validation")
+
+
 def _begin(
     config: RunConfig, metric: Metric, listener: SearchListener, max_concurrent: int | None, log: TrialLog
-) -> tuple[Search, tuple[int, ...]]:
-    """The search, gone on with where its log has trials already, and the epochs at which trials are compared."""
+) -> Search:
+    """The search, gone on with where its log has trials already."""
     begun = log.read()
     if begun and all(trial.record is not None and trial.record.score is None for trial in begun):
         return _begin_again("every trial had failed", config, metric, listener, max_concurrent, log)
@@ -194,14 +216,16 @@ def _begin(
     if begun:
         num_ended = sum(trial.record is not None for trial in begun)
         listener.on_note(f"goes on: {num_ended} of {len(begun)} trials had ended")
-    halving = Halving(metric, max_epochs=config.train.max_epochs, lag=lag)
-    decides = halving if config.search.scheduler == "asha" else None
-    return Search(study, decides, listener, log, begun), halving.rungs if decides else ()
+    scheduler = scheduler_for(config.search.scheduler, metric, max_epochs=config.train.max_epochs, lag=lag)
+    return Search(
+        study, scheduler, listener, log, begun,
+        budget=Budget.of(config.search), num_kept=max(3 * config.search.ensemble_size, 3),
+    )  # fmt: skip
 
 
 def _begin_again(
     why: str, config: RunConfig, metric: Metric, listener: SearchListener, max_concurrent: int | None, log: TrialLog
-) -> tuple[Search, tuple[int, ...]]:
+) -> Search:
     log.clear()
     listener.on_note(f"begins again: {why}")
     return _begin(config, metric, listener, max_concurrent, log)

@@ -80,6 +80,8 @@ def _check_words(written: Any, allowed: tuple[str, ...], where: str) -> None:
 class Model(Protocol):
     """A fitted model of any family."""
 
+    spec: ModelSpec
+
     def predict(self, batch: FeatureBatch) -> np.ndarray:
         """Class probabilities float64 [n, k], or standardised values float64 [n]."""
         ...

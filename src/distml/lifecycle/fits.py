@@ -1,0 +1,86 @@
+"""The fits of the stage `train`: each stored as soon as it ends, so that a run that was cut off repeats none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from distml.batch import FeatureBatch
+from distml.config import AugmentConfig
+from distml.lifecycle.prepared import Prepared
+from distml.lifecycle.stages import once
+from distml.models import FAMILIES, Model, load_model
+from distml.storage import Storage
+from distml.training.checkpoint import Checkpoint
+from distml.tune.objective import Candidate, Objective
+
+OUTPUTS = "outputs.npy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitTask:
+    """One model to fit. rows: those of training, with validation rows to stop by, or both together for `num_epochs`.
+
+    segments: what is fitted, one candidate, or those of a population's member in the order that it went through them.
+    """
+
+    name: str
+    segments: tuple[Candidate, ...]
+    rows: Literal["train", "train+validation"]
+    num_epochs: int | None = None
+    is_plain: bool = False  # without augmentation, as a baseline is
+
+    @property
+    def family(self) -> str:
+        return self.segments[-1].family
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The fits of one stage's folder; goes to the workers that carry them out."""
+
+    objective: Objective
+    prepared: Prepared
+    storage: Storage
+    folder: str
+
+    def key(self, name: str) -> str:
+        """Where a fit's model is."""
+        return f"{self.folder}/fits/{name}"
+
+    def model(self, name: str) -> Model:
+        with self.storage.local_folder(self.key(name)) as home:
+            return load_model(home)
+
+    def outputs(self, name: str) -> np.ndarray:
+        """A fit's outputs on the validation rows, [n, k] or [n]."""
+        with self.storage.local_folder(self.key(name)) as home:
+            return np.load(home / OUTPUTS, allow_pickle=False)
+
+    def __call__(self, task: FitTask) -> dict[str, Any]:
+        """Carries a task out, or reads its result: `num_epochs` and `notes`."""
+        return once(self.storage, self.key(task.name), lambda: self._fit(task))[0]
+
+    def _fit(self, task: FitTask) -> dict[str, Any]:
+        checkpoint = Checkpoint(self.storage, f"{self.key(task.name)}.pt")
+        result = self._objective(task).refit(task.segments, *self._rows(task), task.num_epochs, checkpoint)
+        with self.storage.new_folder(self.key(task.name)) as home:
+            assert result.model is not None, "rows are no folds here"
+            result.model.save(home)
+            if result.outputs is not None:
+                np.save(home / OUTPUTS, result.outputs, allow_pickle=False)
+        checkpoint.delete()
+        return {"num_epochs": result.best_epoch, "notes": list(result.notes)}
+
+    def _rows(self, task: FitTask) -> tuple[FeatureBatch, FeatureBatch | None]:
+        recipe = FAMILIES[task.family].recipe
+        if task.rows == "train+validation":
+            return self.prepared.fit_rows(recipe), None
+        return self.prepared.features(recipe, "train"), self.prepared.features(recipe, "validation")
+
+    def _objective(self, task: FitTask) -> Objective:
+        if not task.is_plain:
+            return self.objective
+        return replace(self.objective, settings=replace(self.objective.settings, augment=AugmentConfig()))
