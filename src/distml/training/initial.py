@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from distml.errors import TrainingError, did_you_mean
 from distml.training.base import FitSettings, Notes
-
-
-def begins(name: str, prefixes: Iterable[str]) -> bool:
-    """Whether a tensor's dotted name is one of some prefixes, or begins with one.
-
-    >>> begins("blocks.0.weight", ["blocks.0"]), begins("blocks.01.weight", ["blocks.0"])
-    (True, False)
-    """
-    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+from distml.training.warm import begins
 
 
 def begin_with(module: nn.Module, settings: FitSettings, notes: Notes) -> None:

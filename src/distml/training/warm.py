@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from distml.training.base import FitSettings
+
+
+def begins(name: str, prefixes: Iterable[str]) -> bool:
+    """Whether a tensor's dotted name is one of some prefixes, or begins with one.
+
+    >>> begins("blocks.0.weight", ["blocks.0"]), begins("blocks.01.weight", ["blocks.0"])
+    (True, False)
+    """
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
 @dataclass(frozen=True, kw_only=True)
