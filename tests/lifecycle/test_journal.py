@@ -5,48 +5,24 @@ import pytest
 from distml.errors import StorageError
 from distml.lifecycle.journal import Journal
 from distml.lifecycle.reporter import Silent
-from distml.metrics import METRICS
-from distml.tracking import MemoryTracker
+from distml.metrics import METRICS, Metric
+from distml.models import FAMILIES
+from distml.storage import Storage
+from distml.tracking import MemoryTracker, Outbox, Sender, Spool
 from distml.training import EpochResult
-from distml.tune import Candidate, Search, TrialRecord, local
-from distml.tune.halving import Halving
+from distml.tune import Candidate, TrialRecord
 from distml.tune.log import LoggedTrial
-from searches import AUC, Heard, data_of, objective_of, repeatable, study_of
+
+AUC = METRICS["roc_auc"]
 
 
-class Failing(MemoryTracker):
-    """Answers so many calls, then is away."""
-
-    def __init__(self, num_answered):
-        super().__init__()
-        self.num_left = num_answered
-        self.num_refused = 0
-
-    def answer(self):
-        self.num_left -= 1
-        if self.num_left < 0:
-            self.num_refused += 1
-            raise StorageError("the tracking server answers", received="nothing")
+class Gone(MemoryTracker):
+    """Has a run, and is away."""
 
     def start_run(self, *args, **kwargs):
-        self.answer()
-        return super().start_run(*args, **kwargs)
+        raise StorageError("the tracking server answers", received="nothing")
 
-    def log_params(self, *args):
-        self.answer()
-        super().log_params(*args)
-
-    def log_points(self, *args):
-        self.answer()
-        super().log_points(*args)
-
-    def set_tags(self, *args):
-        self.answer()
-        super().set_tags(*args)
-
-    def end_run(self, *args):
-        self.answer()
-        super().end_run(*args)
+    find_run = children = start_run
 
 
 class Told(Silent):
@@ -65,9 +41,35 @@ class Told(Silent):
         self.counts.append((num_running, num_done, num_samples))
 
 
-def journal(tracker=None, metric=AUC, reporter=None):
-    tracker = tracker or MemoryTracker()
-    return Journal(tracker, "parent", metric, reporter or Told(), 5), tracker
+class Written(Journal):
+    """A journal over a tracker: what it writes is there when it is closed."""
+
+    def __init__(
+        self, folder, tracker=None, *, metric: Metric = AUC, reporter=None, search="", goes_on=False, wait_s=20.0
+    ):
+        self.tracker = tracker or MemoryTracker()
+        if not self.tracker.runs:
+            MemoryTracker.start_run(self.tracker, "run")
+        storage = Storage(folder)
+        sender = Sender(self.tracker, "run-0", storage, goes_on=goes_on)
+        self.outbox = Outbox(sender, Spool(storage, "runs/r/tracking"), interval_s=0.0, retry_s=0.01)
+        self.told = reporter or Told()
+        self.wait_s = wait_s
+        super().__init__(self.outbox, metric, self.told, 5, search=search)
+
+    def close(self, best=None):
+        super().close(best)
+        self.num_left = self.outbox.close(self.wait_s)
+
+    @property
+    def trials(self):
+        """The tracked runs of trials, in the order in which they were started."""
+        return [self.tracker.runs[child.run] for child in self.tracker.children("run-0")]
+
+
+@pytest.fixture
+def written(tmp_path):
+    return Written(tmp_path)
 
 
 def candidate(number=1):
@@ -84,17 +86,17 @@ def record(number=1, state="finished", score=0.7, reason=None):
     return TrialRecord(number=number, family="mlp", params={}, state=state, score=score, reason=reason)
 
 
-def test_a_trial_is_a_run_below_its_parent():
-    written, tracker = journal()
+def test_a_trial_is_a_run_below_its_parent(written):
     written.on_start(candidate(7))
     written.on_epochs(7, [epoch(1), epoch(2, loss=0.25, score=0.8)])
     written.on_end(record(7))
     written.close()
-    (run,) = tracker.runs.values()
-    assert (run.name, run.parent, run.status) == ("trial-0007-mlp", "parent", "FINISHED")
-    assert run.tags.pop("distml.candidate")
+    (run,) = written.trials
+    assert (run.name, run.parent, run.status) == ("trial-0007-mlp", "run-0", "FINISHED")
+    assert run.tags.pop("distml.key")
     assert run.tags == {"distml.trial": "7", "distml.family": "mlp", "distml.state": "finished"}
-    assert run.params == {"family": "mlp", "lr": 0.1, "width": 8}
+    resolved = {**FAMILIES["mlp"].defaults, "family": "mlp", "lr": 0.1, "width": 8}
+    assert run.params == {name: str(value) for name, value in resolved.items()}
     assert [(point.metric, point.step, point.value) for point in run.points] == [
         ("train_loss", 1, 0.5), ("validation_roc_auc", 1, 0.7), ("train_loss", 2, 0.25), ("validation_roc_auc", 2, 0.8),
     ]  # fmt: skip
@@ -103,32 +105,30 @@ def test_a_trial_is_a_run_below_its_parent():
 @pytest.mark.parametrize(
     ("state", "status"), [("finished", "FINISHED"), ("pruned", "FINISHED"), ("failed", "FAILED"), ("stopped", "KILLED")]
 )
-def test_how_a_trial_ended_is_its_status_and_a_tag(state, status):
-    written, tracker = journal()
+def test_how_a_trial_ended_is_its_status_and_a_tag(state, status, written):
     written.on_start(candidate())
     written.on_end(record(state=state, reason="diverged" if state == "failed" else None))
     written.close()
-    (run,) = tracker.runs.values()
+    (run,) = written.trials
     assert run.status == status
     assert run.tags["distml.state"] == state
     assert run.tags.get("distml.reason") == ("diverged" if state == "failed" else None)
 
 
-def test_what_is_unknown_is_not_logged():
-    written, tracker = journal()
+def test_what_is_unknown_is_not_logged(written):
     written.on_start(candidate())
     written.on_epochs(1, [epoch(1, loss=math.nan, score=0.7), epoch(2, loss=0.5, score=None)])
     written.close()
-    (run,) = tracker.runs.values()
+    (run,) = written.trials
     assert [(point.metric, point.step) for point in run.points] == [("validation_roc_auc", 1), ("train_loss", 2)]
 
 
 @pytest.mark.parametrize(
     ("metric", "bests"), [("roc_auc", [None, 0.5, 0.5, 0.5, 0.7]), ("rmse", [None, 0.5, 0.5, 0.3, 0.3])]
 )
-def test_the_reporter_hears_of_each_end_and_the_best_so_far(metric, bests):
+def test_the_reporter_hears_of_each_end_and_the_best_so_far(metric, bests, tmp_path):
     told = Told()
-    written, _ = journal(metric=METRICS[metric], reporter=told)
+    written = Written(tmp_path, metric=METRICS[metric], reporter=told)
     ends = [record(1, "failed", None), record(2, "finished", 0.5), record(3, "pruned", 0.1), record(4, "stopped", 0.3),
             record(5, "finished", 0.7)]  # fmt: skip
     for end in ends:
@@ -139,45 +139,63 @@ def test_the_reporter_hears_of_each_end_and_the_best_so_far(metric, bests):
     assert told.stages == []
 
 
-@pytest.mark.parametrize("num_answered", [0, 1, 2, 3, 4])
-def test_after_an_error_nothing_more_is_written(num_answered):
+def tell_all(journal):
+    """Three trials: one ends well, one fails, one is running when the search is over."""
+    for number in (1, 2, 3):
+        journal.on_start(candidate(number))
+        journal.on_epochs(number, [epoch(1), epoch(2)])
+    journal.on_end(record(1))
+    journal.on_end(record(2, "failed", None, reason="diverged"))
+    journal.close(1)
+
+
+def test_a_search_goes_on_without_its_tracker_which_gets_all_of_it_later(tmp_path):
+    """The driver has ended by then: another one sends what waits."""
+    steady = Written(tmp_path / "steady")
+    tell_all(steady)
+    away = Written(tmp_path / "away", Gone(), wait_s=0.05)
+    tell_all(away)
+    assert away.num_left > 0
+    assert list(away.tracker.runs) == ["run-0"]
+    assert [number for number, *_ in away.told.ends] == [1, 2]
+
+    later = MemoryTracker()
+    later.runs = away.tracker.runs
+    after = Written(tmp_path / "away", later, goes_on=True)
+    after.close()
+    assert after.num_left == 0
+    assert [timeless(run) for run in after.trials] == [timeless(run) for run in steady.trials]
+
+
+def timeless(run):
+    points = [(point.metric, point.step, point.value) for point in run.points]
+    return run.name, run.status, run.params, run.tags, points
+
+
+def test_an_outage_is_told(tmp_path):
     told = Told()
-    written, tracker = journal(Failing(num_answered), reporter=told)
-    for number in (1, 2):
-        written.on_start(candidate(number))
-        written.on_epochs(number, [epoch(1)])
-        written.on_end(record(number))
-    written.close()
-    assert tracker.num_refused == 1
-    assert isinstance(written.error, StorageError)
-    assert len(told.ends) == 2
-    assert [name for name, _ in told.stages] == ["tune"]
-    assert told.stages[0][1].startswith("trials are no longer logged since: the tracking server answers")
+    away = Written(tmp_path, Gone(), reporter=told, wait_s=0.2)
+    away.on_start(candidate())
+    while not told.stages:
+        away.on_epochs(1, [epoch(1)])
+    assert told.stages[0][0] == "track"
+    assert told.stages[0][1].startswith("the tracker is away; what is to be logged waits in storage until it answers: ")
+    away.close()
 
 
-def test_a_search_goes_on_without_its_tracker():
-    def searched(listener):
-        halving = Halving(AUC, max_epochs=14, lag=4)
-        return local.run_trials(Search(study_of(num_samples=5), halving, listener), objective_of(), data_of())
-
-    tracker = Failing(6)
-    written, _ = journal(tracker)
-    records = searched(written)
-    written.close()
-    assert written.error is not None
-    assert repeatable(records) == repeatable(searched(Heard()))
-    assert [record.number for record in records] == [1, 2, 3, 4, 5]
+def test_the_best_trial_of_a_search_is_marked(written):
+    tell_all(written)
+    assert [run.tags.get("distml.best") for run in written.trials] == ["True", None, None]
 
 
-def test_all_is_written_when_it_is_closed():
-    written, tracker = journal()
+def test_all_is_written_when_it_is_closed(written):
     written.on_start(candidate())
     for number in range(1, 501):
         written.on_epochs(1, [epoch(number)])
     written.close()
-    (run,) = tracker.runs.values()
+    (run,) = written.trials
     assert [point.step for point in run.points if point.metric == "train_loss"] == list(range(1, 501))
-    assert written.error is None
+    assert written.told.stages == []
 
 
 def logged(number, epochs, state=None):
@@ -185,74 +203,72 @@ def logged(number, epochs, state=None):
     return LoggedTrial(candidate=candidate(number), epochs=[epoch(i) for i in range(1, epochs + 1)], record=ended)
 
 
-def test_a_search_gone_on_with_goes_on_with_its_runs():
+def test_a_search_gone_on_with_goes_on_with_its_runs(tmp_path):
     """The process before was killed: one trial had ended, one was running, one was known to the log alone."""
-    tracker = MemoryTracker()
-    parent = tracker.start_run("run")
-
-    def begun(goes_on):
-        return Journal(tracker, parent, AUC, Told(), 4, goes_on=goes_on)
-
-    before = begun(goes_on=False)
+    before = Written(tmp_path)
     before.on_start(candidate(1))
     before.on_epochs(1, [epoch(1), epoch(2)])
     before.on_end(record(1))
     before.on_start(candidate(2))
     before.on_epochs(2, [epoch(1), epoch(2), epoch(3)])  # of which the log has the first alone
     before.close()
-    after = begun(goes_on=True)
+    after = Written(tmp_path, before.tracker, goes_on=True)
     for trial in (logged(1, 2, "finished"), logged(2, 1), logged(3, 2, "pruned")):
         after.on_recall(trial)
     after.on_epochs(2, [epoch(2), epoch(3), epoch(4)])
     after.on_end(record(2))
     after.on_start(candidate(4))
     after.on_end(record(4))
-    after.close()
+    after.close(1)
 
-    runs = sorted(tracker.children(parent), key=lambda child: child.tags["distml.trial"])
-    assert [child.tags["distml.trial"] for child in runs] == ["1", "2", "3", "4"]
-    assert {child.status for child in runs} == {"FINISHED"}
-    assert [child.tags["distml.state"] for child in runs] == ["finished", "finished", "pruned", "finished"]
-    steps = [[p.step for p in tracker.runs[child.run].points if p.metric == "train_loss"] for child in runs]
+    assert [run.tags["distml.trial"] for run in after.trials] == ["1", "2", "3", "4"]
+    assert {run.status for run in after.trials} == {"FINISHED"}
+    assert [run.tags["distml.state"] for run in after.trials] == ["finished", "finished", "pruned", "finished"]
+    steps = [[p.step for p in run.points if p.metric == "train_loss"] for run in after.trials]
     assert steps == [[1, 2], [1, 2, 3, 4], [1, 2], []]
 
 
-def test_runs_of_trials_that_the_search_forgot_do_not_stay_open():
-    tracker = MemoryTracker()
-    parent = tracker.start_run("run")
-    before = Journal(tracker, parent, AUC, Told(), 2)
+@pytest.mark.parametrize("best", [None, 2])
+def test_runs_of_trials_that_the_search_forgot_are_discarded_at_its_end(best, tmp_path):
+    """A search that is cut off once more may not have come to them yet."""
+    before = Written(tmp_path)
     before.on_start(candidate(1))
     before.close()
-    after = Journal(tracker, parent, AUC, Told(), 2, goes_on=True)
-    after.close()
-    (child,) = tracker.children(parent)
-    assert (child.status, child.tags["distml.state"]) == ("KILLED", "discarded")
+    after = Written(tmp_path, before.tracker, goes_on=True)
+    after.on_start(candidate(2))
+    after.on_end(record(2))
+    after.close(best)
+    states = [(run.status, run.tags.get("distml.state")) for run in after.trials]
+    assert states == [("RUNNING", None) if best is None else ("KILLED", "discarded"), ("FINISHED", "finished")]
 
 
 @pytest.mark.parametrize(("search", "lr"), [("another", 0.1), ("one", 0.2)])
-def test_the_run_of_another_search_or_candidate_is_not_gone_on_with(search, lr):
+def test_the_run_of_another_search_or_candidate_is_not_gone_on_with(search, lr, tmp_path):
     """The table, or what the study draws, has changed since the process before was killed."""
-    tracker = MemoryTracker()
-    parent = tracker.start_run("run")
-    before = Journal(tracker, parent, AUC, Told(), 2, search="one")
+    before = Written(tmp_path, search="one")
     before.on_start(candidate(1))
     before.on_epochs(1, [epoch(1), epoch(2)])
     before.close()
-    after = Journal(tracker, parent, AUC, Told(), 2, goes_on=True, search=search)
+    after = Written(tmp_path, before.tracker, goes_on=True, search=search)
     after.on_start(Candidate(number=1, family="mlp", params={"lr": lr, "width": 8}))
     after.on_epochs(1, [epoch(1, loss=0.25)])
     after.on_end(record(1))
-    after.close()
-    old, new = tracker.children(parent)
+    after.close(1)
+    old, new = after.trials
     assert (old.status, old.tags["distml.state"]) == ("KILLED", "discarded")
     assert (new.status, new.tags["distml.state"]) == ("FINISHED", "finished")
-    assert tracker.runs[new.run].params["lr"] == lr
-    assert [p.value for p in tracker.runs[new.run].points if p.metric == "train_loss"] == [0.25]
+    assert new.params["lr"] == str(lr)
+    assert [p.value for p in new.points if p.metric == "train_loss"] == [0.25]
 
 
-def test_recalled_trials_count_and_are_not_reported_again():
-    told = Told()
-    written, _ = journal(reporter=told)
+def test_a_segment_names_the_trial_that_it_goes_on_from(written):
+    written.on_start(Candidate(number=5, family="mlp", params={}, parent=2, until_epoch=4))
+    written.close()
+    assert written.trials[0].tags["distml.goes_on_from"] == "2"
+
+
+def test_recalled_trials_count_and_are_not_reported_again(written):
+    told = written.told
     written.on_recall(logged(1, 1, "finished"))
     written.on_start(candidate(2))
     written.on_end(record(2, score=0.1))
@@ -260,9 +276,8 @@ def test_recalled_trials_count_and_are_not_reported_again():
     assert told.ends == [(2, 0.7, 2, 5)]
 
 
-def test_the_reporter_hears_how_many_trials_run():
-    told = Told()
-    written, _ = journal(reporter=told)
+def test_the_reporter_hears_how_many_trials_run(written):
+    told = written.told
     written.on_recall(logged(1, 1, "finished"))
     written.on_recall(logged(2, 1))
     written.on_start(candidate(3))
@@ -272,15 +287,14 @@ def test_the_reporter_hears_how_many_trials_run():
     assert told.counts == [(0, 1, 5), (1, 1, 5), (2, 1, 5), (1, 2, 5), (0, 3, 5)]
 
 
-def test_scores_and_the_best_so_far_are_told():
-    told, tracker = Told(), MemoryTracker()
-    written = Journal(tracker, "parent", METRICS["rmse"], told, 5)
+def test_scores_and_the_best_so_far_are_told(tmp_path):
+    written = Written(tmp_path, metric=METRICS["rmse"])
     written.on_start(candidate())
     written.on_epochs(1, [epoch(1, loss=0.5, score=0.25)])
     written.on_end(record(score=0.25))
     written.on_start(candidate(2))
     written.on_end(record(2, "failed", None))
     written.close()
-    points = {point.metric: point.value for point in tracker.runs["run-0"].points}
+    points = {point.metric: point.value for point in written.trials[0].points}
     assert points == {"train_loss": 0.5, "validation_rmse": 0.25}
-    assert told.ends == [(1, 0.25, 1, 5), (2, 0.25, 2, 5)]
+    assert written.told.ends == [(1, 0.25, 1, 5), (2, 0.25, 2, 5)]

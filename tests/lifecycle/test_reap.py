@@ -1,7 +1,7 @@
 from distml.config import RunConfig
 from distml.lifecycle.reap import lost_runs, reap
-from distml.lifecycle.run import open_tracker
 from distml.lifecycle.runs import RunRecord, read_run
+from distml.lifecycle.tracked import open_tracker
 from distml.storage import Storage
 
 

@@ -1,14 +1,17 @@
+import json
+import os
 import socket
+import sys
 from collections import defaultdict
 
 import pytest
 
 from contracts.tracker import TrackerContract
-from distml.errors import StorageError
+from distml.errors import StorageError, UsageError
 from distml.secrets import without_password
-from distml.tracking import Point
+from distml.tracking import Dataset, Point, RefusedError
 from distml.tracking.base import LoggedRun
-from distml.tracking.mlflow import MlflowTracker, embedded_uri
+from distml.tracking.mlflow import MlflowTracker, answering, embedded_uri, system_reader
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,22 @@ class TestMlflowTracker(TrackerContract):
                 for metric in client.get_metric_history(run, key)
             ],
             artifacts=dict(artifacts),
+            datasets=[dataset_of(used) for used in found.inputs.dataset_inputs],
+            started_ms=found.info.start_time,
+            ended_ms=found.info.end_time,
         )
+
+
+def dataset_of(used):
+    """A `Dataset` from MLflow's, whose digest is a part of the hash."""
+    known, (context,) = used.dataset, [tag.value for tag in used.tags if tag.key == "mlflow.data.context"]
+    profile, (column,) = json.loads(known.profile), json.loads(known.schema)["mlflow_colspec"]
+    assert known.digest == profile["sha256"][:36]
+    assert column["type"] == "double"
+    return Dataset(
+        name=known.name, context=context, source=json.loads(known.source)["uri"], sha256=profile["sha256"],
+        num_rows=profile["num_rows"], kinds={column["name"]: "numeric"},
+    )  # fmt: skip
 
 
 def files(client, run, path):
@@ -66,13 +84,19 @@ def test_artifacts_lie_where_the_experiment_says(store, tracker, tmp_path):
 
 def test_long_parameters_are_cut(tracker):
     run = tracker.start_run("r")
-    tracker.log_params(run, {"config": "x" * 10_000})
+    tracker.log(run, params={"config": "x" * 10_000})
     assert tracker.client.get_run(run).data.params["config"] == "x" * 6000
 
 
-def test_what_mlflow_refuses_is_a_storage_error(tracker):
-    with pytest.raises(StorageError, match=r"the tracking server answers; received .*no-such-run"):
-        tracker.log_params("no-such-run", {"lr": 1})
+def test_what_mlflow_refuses_says_so_with_its_reason(tracker):
+    with pytest.raises(RefusedError, match=r"takes what it is told; received .*no-such-run"):
+        tracker.log("no-such-run", params={"lr": 1})
+
+
+def test_values_of_any_length_are_logged_as_far_as_mlflow_goes(tracker):
+    run = tracker.start_run("r")
+    tracker.log(run, tags={"distml.reason": "x" * 10_000})
+    assert tracker.client.get_run(run).data.tags["distml.reason"] == "x" * 8000
 
 
 @pytest.fixture
@@ -82,13 +106,26 @@ def closed_port():
         return listener.getsockname()[1]
 
 
-def test_a_server_that_is_not_there_is_a_storage_error(closed_port, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def test_a_server_that_is_not_there_is_a_storage_error(closed_port):
+    before = dict(os.environ)
     with pytest.raises(StorageError, match="the tracking server answers") as caught:
         MlflowTracker(f"http://user:secret@127.0.0.1:{closed_port}", "churn")
     assert caught.value.where == f"tracking.uri http://127.0.0.1:{closed_port}"
     assert "tracking.uri: null" in caught.value.remedy
     assert "secret" not in str(caught.value)
+    assert not isinstance(caught.value, RefusedError)
+    assert dict(os.environ) == before | {"MLFLOW_DISABLE_TELEMETRY": os.environ["MLFLOW_DISABLE_TELEMETRY"]}
+
+
+def test_settings_of_the_user_stay_and_ours_end_with_the_last_thread(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
+    before = dict(os.environ)
+    with answering("http://x"):
+        with answering("http://x"):
+            assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+            assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "3"
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+    assert dict(os.environ) == before
 
 
 def test_a_database_that_cannot_be_made_is_a_storage_error(tmp_path):
@@ -108,3 +145,23 @@ def test_a_database_that_cannot_be_made_is_a_storage_error(tmp_path):
 )
 def test_passwords_are_not_shown(uri, shown):
     assert without_password(uri) == shown
+
+
+def test_a_database_may_be_told_how_long_to_wait_for_a_lock(tmp_path):
+    tracker = MlflowTracker(f"sqlite:///{tmp_path}/own.db?timeout=60", "churn")
+    tracker.start_run("r")
+    assert [path.name for path in tmp_path.glob("*.db*")] == ["own.db"]
+
+
+def test_the_machine_is_read_under_mlflows_names():
+    pytest.importorskip("psutil")
+    values = system_reader()()
+    assert 0 <= values["system/cpu_utilization_percentage"] <= 100
+    assert 0 < values["system/system_memory_usage_percentage"] <= 100
+    assert all(isinstance(value, float) for value in values.values())
+
+
+def test_system_metrics_without_psutil_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with pytest.raises(UsageError, match=r"psutil is not installed.*distml\[system\]"):
+        system_reader()

@@ -42,7 +42,7 @@ from distml.storage import Storage, content_hash
 from distml.summary import ByTarget, ColumnSummary, TableSummary, decile_edges, sample_size_for
 from distml.target import Target, fit_target
 
-_FORMAT = 2  # of what this stage writes; part of its key
+_FORMAT = 3  # of what this stage writes; part of its key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ def _prepare(
         storage=storage, prefix=prefix, key=key, schema=cleaner.schema, target=target, plan=plan,
         pipelines=pipelines, baseline=baseline, findings=tuple(merge_findings(findings)),
         num_rows={split: summaries[split].count for split in SPLITS},
-        test_key=_test_key(ingested),
+        test_key=_test_key(ingested), content=ingested.content(plan),
     )  # fmt: skip
     storage.make_durable(prefix)
     # Written last: a stage without its result was never finished, and is done again.

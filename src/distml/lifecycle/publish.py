@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from distml.evaluation import Verdict
 from distml.evaluation.page import render
+from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
 from distml.secrets import without_password
-from distml.tracking import Point, Tracker
+from distml.tracking import Dataset, Point
+from distml.tracking.entries import Artifacts, Datasets, Entry, Mirror, log, now_ms
 
 
-def publish(result: RunResult, tracker: Tracker, record: RunRecord) -> None:
-    """The report in storage; report, metrics and package in the tracker; the version mirrored."""
-    assert result.evaluated and result.trained and result.tracking_run
+def publish(result: RunResult, put: Callable[[Entry], None], record: RunRecord) -> None:
+    """The report in storage; report, metrics and package in the tracker, by `put`; the version mirrored."""
+    assert result.evaluated and result.trained and result.searched
     page = render(report_values(result)).encode()
     result.storage.write_bytes(record.key("report.html"), page)
     result.report = result.storage.uri(record.key("report.html"))
-    now = int(time.time() * 1000)
+    now = now_ms()
     metrics = {f"test_{name}": value for name, value in result.evaluated.metrics.items()}
     metrics |= {f"validation_{name}": value for name, value in result.trained.validation.items()}
-    if tracker.last_step(result.tracking_run, next(iter(metrics))) is None:  # else logged before it was cut off
-        tracker.log_points(result.tracking_run, [Point(name, value, 0, now) for name, value in metrics.items()])
-    with result.storage.local_folder(f"runs/{result.run}") as folder:
-        tracker.log_artifacts(result.tracking_run, Path(folder) / "report.html", "")
-    with result.storage.local_folder(result.trained.package) as folder:
-        tracker.log_artifacts(result.tracking_run, Path(folder), "package")
+    tags = {"distml.best_trial": result.searched.best.number}
+    put(log(points=[Point(name, value, 0, now) for name, value in metrics.items()], tags=tags))
+    put(Artifacts(key=record.key("report.html"), path=""))
+    put(Artifacts(key=result.trained.package, path="package"))
     if result.version is not None and result.verdict is not None:
-        tags = {"distml.version": str(result.version.number), "distml.promoted": str(result.verdict.promoted)}
-        tracker.set_tags(result.tracking_run, tags)
-        _mirror(result, tracker)
+        put(log(tags={"distml.version": result.version.number, "distml.promoted": result.verdict.promoted}))
+        alias = "champion" if result.verdict.promoted else "challenger"
+        put(Mirror(version=asdict(result.version), alias=alias))
 
 
-def _mirror(result: RunResult, tracker: Tracker) -> None:
-    """The version and its alias in MLflow's registry, where MLflow is the tracker."""
-    client = getattr(tracker, "client", None)
-    if client is None:
-        return
-    from distml.registry.mlflow import MlflowMirror
+def datasets(result: RunResult) -> Datasets:
+    """The rows of each split as inputs of the run, by the hash of their content."""
+    assert result.prepared is not None
+    return Datasets(datasets=tuple(_dataset(result, result.prepared, split) for split in result.prepared.content))
 
-    assert result.version and result.verdict and result.tracking_run
-    mirror = MlflowMirror(client)
-    mirror.register(result.version, f"runs:/{result.tracking_run}/package", result.tracking_run)
-    mirror.alias(result.version, "champion" if result.verdict.promoted else "challenger")
+
+def _dataset(result: RunResult, prepared: Prepared, split: Any) -> Dataset:
+    data = result.config.data
+    uri = data.test.uri if data.test is not None and split == "test" else data.source.uri
+    source = without_password(uri)
+    return Dataset(
+        name=PurePosixPath(source).stem or result.config.name,
+        context=split,
+        source=source,
+        sha256=prepared.content[split],
+        num_rows=prepared.num_rows[split],
+        kinds={column.name: column.kind for column in prepared.schema.kept},
+    )
 
 
 def report_values(result: RunResult) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""Runs whose process is gone: what they left open in the tracker is closed. They can be resumed all the same."""
+"""What runs left behind in the tracker: runs below a dead process's that are open, and what waits for a server.
+
+Lost runs can be resumed all the same.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from distml.errors import DistmlError
+from distml.errors import DistmlError, UsageError
 from distml.lifecycle.liveness import run_state
-from distml.lifecycle.run import open_tracker
-from distml.lifecycle.runs import RunRecord, list_runs
+from distml.lifecycle.runs import RunRecord, list_runs, read_run
+from distml.lifecycle.tracked import SPOOL, open_tracker, outbox_of
 from distml.storage import Storage
+from distml.tracking.entries import End
 
 
 def lost_runs(storage: Storage) -> list[str]:
@@ -16,25 +18,43 @@ def lost_runs(storage: Storage) -> list[str]:
     return [record["run"] for record in list_runs(storage) if run_state(record) == "lost"]
 
 
+def unsent_runs(storage: Storage) -> list[str]:
+    """Runs that aren't running and of which something waits for the tracker."""
+    ended = [record["run"] for record in list_runs(storage) if run_state(record) != "running"]
+    return [run for run in ended if storage.list(f"runs/{run}/{SPOOL}")]
+
+
 def reap(storage: Storage, run: str) -> str | None:
     """Marks a lost run as interrupted and ends its runs in the tracker; why that couldn't be done, None when it was."""
-    value = storage.read_json(f"runs/{run}/run.json")
-    record = RunRecord(storage, value)
+    record = RunRecord(storage, storage.read_json(f"runs/{run}/run.json"))
     try:
-        if value.get("tracking_run") is not None:
-            _end_tracked(record, value["tracking_run"])
+        notes = _send(record, is_lost=True) if record.value.get("tracking_run") is not None else []
     except DistmlError as error:
-        return f"run {run} stays open in the tracker: {error}"
+        notes = [str(error)]
+    if notes:
+        return f"run {run} stays open in the tracker: {notes[0]}"
     record.write(state="interrupted")
     return None
 
 
-def _end_tracked(record: RunRecord, parent: Any) -> None:
-    tracker = open_tracker(record.config, record.storage)
-    try:
-        for child in tracker.children(parent):
-            if child.status == "RUNNING":
-                tracker.end_run(child.run, "KILLED")
-        tracker.end_run(parent, "KILLED")
-    finally:
-        tracker.close()
+def send_rest(storage: Storage, run: str) -> list[str]:
+    """Sends what of a run waits for the tracker; why something couldn't be sent, in lines.
+
+    Raises `UsageError` for a run that still runs, `StorageError` for a server that is away.
+    """
+    value = read_run(storage, run)
+    if run_state(value) in ("running", "lost"):
+        raise UsageError(
+            "a run that is over is sent to its tracker", received=f"one that is {run_state(value)}", where=run,
+            remedy="a running one sends it itself" if run_state(value) == "running" else f"distml resume {run}",
+        )  # fmt: skip
+    return _send(RunRecord(storage, value)) if run in unsent_runs(storage) else []
+
+
+def _send(record: RunRecord, *, is_lost: bool = False) -> list[str]:
+    """Sends what waits, and that the run was killed if it is lost; what went wrong, in lines."""
+    outbox = outbox_of(open_tracker(record.config, record.storage), record, record.value["tracking_run"], goes_on=True)
+    if is_lost:
+        outbox.put(End(status="KILLED"))
+    outbox.close(record.config.tracking.wait_s)
+    return outbox.notes()

@@ -5,9 +5,6 @@ The truth is in storage. The mirror is written after it and never read back.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from distml.registry.base import Version
@@ -68,17 +65,4 @@ def move_alias(uri: str, version: Version, alias: str) -> None:
     """Sets an alias in the registry at a URI, for someone who waits: a server that is away is not asked for minutes."""
     from mlflow.tracking import MlflowClient
 
-    with _patience(MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_TIMEOUT="10"):
-        MlflowMirror(MlflowClient(tracking_uri=uri, registry_uri=uri)).alias(version, alias)
-
-
-@contextmanager
-def _patience(**settings: str) -> Iterator[None]:
-    """MLflow's settings for a block, unless the user made them; it takes them from the environment alone."""
-    made = {name: value for name, value in settings.items() if name not in os.environ}
-    os.environ.update(made)
-    try:
-        yield
-    finally:
-        for name in made:
-            del os.environ[name]
+    MlflowMirror(MlflowClient(tracking_uri=uri, registry_uri=uri)).alias(version, alias)
