@@ -11,17 +11,26 @@ from distml.errors import TrainingError
 from distml.models.base import Model, ModelSpec
 from distml.models.trees import ROUNDS_PER_EPOCH, TreeModel, matrix, native_params
 from distml.training.base import FitSettings, Notes, training_rows
+from distml.training.weights import weighed
 
 
 class TreeLearner:
-    """Implements `Learner`."""
+    """Implements `Learner`.
+
+    LightGBM can't restore the state of its random numbers. So each epoch draws from seeds of its own, and a booster
+    that goes on from another's text grows the very trees that it would have grown.
+    """
 
     def __init__(self, spec: ModelSpec, train: FeatureBatch, settings: FitSettings, notes: Notes) -> None:
         self.spec = spec
-        self.settings = settings
-        self.booster = _booster(spec, train, settings)
+        self._seed = settings.seed
+        self._num_threads = settings.num_threads
+        self._native = native_params(spec.params, spec, settings.seed, settings.num_threads)
+        self._dataset = _dataset(weighed(train, spec.task, settings.config), self._native)
+        self._booster: Any = None
+        self._is_growing = False  # it knows the training rows, which one read from text doesn't
         # A round that finds no split leaves no tree, so there may be fewer than were asked for.
-        self.rounds: list[int] = []  # that there are after each epoch
+        self._rounds: list[int] = []  # that there are after each epoch
         self._kept = 0
         self._seen: _Seen | None = None
         for name in settings.config.only_networks_heed:
@@ -29,32 +38,64 @@ class TreeLearner:
 
     def epoch(self, number: int) -> float:
         """`ROUNDS_PER_EPOCH` rounds; LightGBM would need another pass over the training rows to know the loss."""
-        for _ in range(ROUNDS_PER_EPOCH):
-            self.booster.update()
-        self.rounds.append(self.booster.current_iteration())
+        if self._is_growing:
+            self._reseed(self._booster, number)
+            for _ in range(ROUNDS_PER_EPOCH):
+                self._booster.update()
+        else:
+            self._booster, self._is_growing = self._begin(number), True
+        self._rounds.append(self._booster.current_iteration())
         return float("nan")
 
     def predict(self, batch: FeatureBatch) -> np.ndarray:
         """Only the trees that the batch hasn't met are evaluated: raw scores add up."""
         if self._seen is None or self._seen.batch is not batch:
             self._seen = _Seen(batch)
-        return _scores(self._seen.update(self.booster, self.rounds, self.settings.num_threads), self.spec.task)
+        return _scores(self._seen.update(self._booster, self._rounds, self._num_threads), self.spec.task)
 
     def keep(self) -> None:
-        self._kept = self.rounds[-1]
+        self._kept = self._rounds[-1]
 
     def model(self) -> Model:
         import lightgbm
 
-        num_rounds = self._kept or self.rounds[-1]
-        best = lightgbm.Booster(model_str=self.booster.model_to_string(num_iteration=num_rounds))
-        return TreeModel(self.spec, best, self.settings.num_threads)
+        text = self._booster.model_to_string(num_iteration=self._kept or self._rounds[-1])
+        return TreeModel(self.spec, lightgbm.Booster(model_str=text), self._num_threads)
 
     def state(self) -> dict[str, Any]:
-        return {"text": self.booster.model_to_string(num_iteration=-1), "rounds": self.rounds, "kept": self._kept}
+        text = self._booster.model_to_string(num_iteration=-1)
+        return {"text": text, "rounds": list(self._rounds), "kept": self._kept}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        raise NotImplementedError
+        import lightgbm
+
+        self._booster, self._is_growing = lightgbm.Booster(model_str=state["text"]), False
+        self._rounds, self._kept, self._seen = list(state["rounds"]), state["kept"], None
+
+    def _begin(self, number: int) -> Any:
+        """A booster that has grown for its first epoch here, on top of the trees that there are."""
+        import lightgbm
+
+        def reseed(env: Any) -> None:
+            if env.iteration == env.begin_iteration:
+                self._reseed(env.model, number)
+
+        reseed.before_iteration = True  # type: ignore[attr-defined]
+        try:
+            return lightgbm.train(
+                self._native, self._dataset, ROUNDS_PER_EPOCH, init_model=self._booster, callbacks=[reseed],
+                keep_training_booster=True,
+            )  # fmt: skip
+        except lightgbm.basic.LightGBMError as error:
+            raise TrainingError("LightGBM takes a trial's parameters and rows", received=str(error).strip()) from error
+
+    def _reseed(self, booster: Any, number: int) -> None:
+        """LightGBM draws rows anew from a seed only where bagging is turned on, and columns where their seed changes
+        (BaggingSampleStrategy::ResetSampleConfig, ColSampler::SetConfig)."""
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0] >> 1)
+        booster.reset_parameter({"bagging_freq": 0})
+        drawn = {"bagging_freq": self._native["bagging_freq"], "bagging_seed": seed, "feature_fraction_seed": seed}
+        booster.reset_parameter(drawn)
 
 
 class _Seen:
@@ -81,20 +122,14 @@ class _Seen:
         return self.raw
 
 
-def _booster(spec: ModelSpec, train: FeatureBatch, settings: FitSettings) -> Any:
-    """A LightGBM booster over the training rows, no tree grown yet."""
+def _dataset(train: FeatureBatch, native: dict[str, Any]) -> Any:
+    """The training rows as LightGBM takes them."""
     import lightgbm
 
     target, weight = training_rows(train)
-    native = native_params(spec.params, spec, settings.seed, settings.num_threads)
-    data = matrix(train)
     num_numeric = train.numeric.shape[1]
     categorical = list(range(num_numeric, num_numeric + train.categorical.shape[1]))
-    dataset = lightgbm.Dataset(data, label=target, weight=weight, categorical_feature=categorical, params=native)
-    try:
-        return lightgbm.Booster(native, dataset)
-    except lightgbm.basic.LightGBMError as error:
-        raise TrainingError("LightGBM takes a trial's parameters and rows", received=str(error).strip()) from error
+    return lightgbm.Dataset(matrix(train), label=target, weight=weight, categorical_feature=categorical, params=native)
 
 
 def _scores(raw: np.ndarray | float, task: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from distml.batch import FeatureBatch
 from distml.models.base import ModelSpec
 from distml.training.augment import Augmenter
 from distml.training.base import FitSettings
-from distml.training.rows import Rows
+from distml.training.rows import Rows, cuts
 
 
 class Deck:
@@ -28,6 +28,7 @@ class Deck:
         self.seed = settings.seed
         self.batch_size = auto_batch_size(len(batch)) if config.batch_size == "auto" else config.batch_size
         self.step_size = self.batch_size * config.accumulate
+        self.is_weighted = bool((self.rows.weight != 1).any())
         self.augment = augmenter(self.rows, spec, settings) if settings.augment.is_on else None
 
     def __len__(self) -> int:
@@ -36,15 +37,19 @@ class Deck:
     @property
     def num_steps(self) -> int:
         """Steps of an epoch."""
-        return math.ceil(len(self) / self.step_size)
+        return len(cuts(len(self), self.step_size))
 
     def steps(self, epoch: int) -> Iterator[Rows]:
         """The rows of each step of an epoch; the last step has what is left over."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order = torch.randperm(len(self), generator=generator).to(self.rows.device)
-        for number, index in enumerate(order.split(self.step_size)):
-            rows = self.rows.take(index)
+        for number, cut in enumerate(cuts(len(self), self.step_size)):
+            rows = self.rows.take(order[cut])
             yield rows if self.augment is None else self.augment(rows, epoch, number)
+
+    def parts(self) -> Iterator[Rows]:
+        """The rows as they are, in batches."""
+        return self.rows.parts(self.batch_size)
 
 
 def augmenter(rows: Rows, spec: ModelSpec, settings: FitSettings) -> Augmenter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,28 @@ class Rows:
         )
 
     def take(self, index: torch.Tensor) -> Rows:
-        return self.map(lambda tensor: tensor[index])
+        return self.map(lambda tensor: tensor.index_select(0, index))
+
+    def parts(self, size: int) -> Iterator[Rows]:
+        """The rows in their order, so many at a time."""
+        if len(self) <= size:
+            yield self
+            return
+        for cut in cuts(len(self), size):
+            yield self.map(lambda tensor, cut=cut: tensor[cut])  # type: ignore[misc]
+
+
+def cuts(num_rows: int, size: int) -> list[slice]:
+    """Where so many rows are cut into parts of a size. A single row that is left over goes with the part before:
+    batch normalisation can make nothing of one.
+
+    >>> [cut.stop for cut in cuts(10, 4)], [cut.stop for cut in cuts(9, 4)], [cut.stop for cut in cuts(3, 1)]
+    ([4, 8, 10], [4, 9], [1, 2, 3])
+    """
+    ends = [*range(size, num_rows, size), num_rows]
+    if 1 < size < num_rows and num_rows % size == 1:
+        del ends[-2]
+    return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _as_tensor(array: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,44 @@
+"""What rows weigh in a fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from distml.batch import FeatureBatch
+from distml.config.base import Task
+from distml.config.train import TrainConfig
+from distml.errors import ConfigError
+from distml.training.base import training_rows
+
+
+def weighed(train: FeatureBatch, task: Task, config: TrainConfig) -> FeatureBatch:
+    """Training rows with the weights that they have in a fit: their own, times their class's where those are balanced.
+
+    Raises `ConfigError` for balanced classes of a target that has none.
+    """
+    if config.class_weights == "none":
+        return train
+    if task == "regression":
+        raise ConfigError(
+            "balanced weights are of classes",
+            received="a regression",
+            where="train.class_weights",
+            remedy="leave it out, or give rows a weight with data.roles.weight",
+        )
+    target, weight = training_rows(train)
+    return replace(train, weight=(weight * class_weights(target, weight)[target]).astype(np.float32))
+
+
+def class_weights(target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """By class: what makes all classes that there are weigh the same, and all rows as much as before, float64 [k].
+
+    King and Zeng (2001), as in scikit-learn's class_weight="balanced", with rows counted by their weight.
+
+    >>> class_weights(np.array([0, 0, 0, 1]), np.ones(4)).tolist()
+    [0.6666666666666666, 2.0]
+    """
+    total = np.bincount(target, weights=weight)
+    present = total > 0
+    return np.divide(total.sum() / present.sum(), total, out=np.zeros_like(total), where=present)
