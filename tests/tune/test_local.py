@@ -1,14 +1,15 @@
 import pytest
 
 from distml.tune import Search, local
-from distml.tune.halving import Halving
+from distml.tune.budget import Budget
+from distml.tune.schedulers import Halving
 from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 
 def search(study=None, objective=None, halving=None, time_budget_s=None):
     heard = Heard()
-    made = Search(study or study_of(), halving, heard)
-    records = local.run_trials(made, objective or objective_of(), data_of(), time_budget_s=time_budget_s)
+    made = Search(study or study_of(), halving, heard, budget=Budget(time_s=time_budget_s))
+    records = local.run_trials(made, objective or objective_of(), data_of())
     return records, heard
 
 

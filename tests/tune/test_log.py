@@ -67,12 +67,15 @@ def test_a_log_gone_on_with_keeps_the_epochs_before(storage):
     assert [known.epoch for known in log_of(storage).read()[0].epochs] == [1, 2]
 
 
-def test_an_ended_trial_needs_no_checkpoint(storage):
+def test_what_killed_processes_have_left_is_swept_away(storage):
     log = log_of(storage)
-    log.start(candidate())
-    log.files.checkpoint(1).save({"epoch": 1})
-    log.end(record())
-    assert log.files.checkpoint(1).load() is None
+    log.start(candidate(1))
+    for number in (1, 2, 3):
+        log.files.checkpoint(number).save({"epoch": 1})
+        storage.write_bytes(f"searched/abc/trials/{number:06d}/model.json", b"{}")
+    storage.write_bytes("searched/abc/trials/000003.txt", b"Traceback")
+    log.sweep({1}, {2})
+    assert storage.list("searched/abc/trials") == ["000001.json", "000001.pt", "000002", "000003.txt"]
 
 
 def test_a_search_is_gone_on_with_as_it_was_begun(storage):

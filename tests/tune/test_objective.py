@@ -46,9 +46,10 @@ LAST = EpochResult(epoch=7, train_loss=0.5, score=0.6, best_score=0.8, best_epoc
 def test_a_record_tells_of_the_last_epoch(last, wanted):
     record = TrialRecord.of(CANDIDATE, "failed", last, reason="because")
     assert record.to_dict() == {
-        "number": 3, "family": "linear", "params": {"lr": 0.1}, "state": "failed", "reason": "because", **wanted,
+        "number": 3, "family": "linear", "params": {"lr": 0.1}, "state": "failed", "reason": "because",
+        "objectives": {}, "notes": (), "parent": None, "until_epoch": None, **wanted,
     }  # fmt: skip
-    assert TrialRecord(**record.to_dict()) == record
+    assert TrialRecord.from_dict(record.to_dict()) == record
 
 
 def records(*rows) -> list[TrialRecord]:

@@ -9,8 +9,9 @@ import pytest
 from distml.config import SearchConfig
 from distml.storage import Storage
 from distml.tune import Search, local
-from distml.tune.halving import Halving
+from distml.tune.budget import Budget
 from distml.tune.log import TrialFiles
+from distml.tune.schedulers import Halving
 from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
@@ -26,9 +27,11 @@ def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, heard=
     from distml.tune import on_ray
 
     heard = heard or Heard()
+    settings = SearchConfig(**config)
+    search = Search(study, halving, heard, budget=Budget.of(settings))
     records = on_ray.run_trials(
-        Search(study, halving, heard), objective or objective_of(), data_of(), TrialFiles(Storage(folder), "search"),
-        halving.rungs if halving else (), SearchConfig(**config), folder=folder, max_concurrent=max_concurrent,
+        search, objective or objective_of(), data_of(), TrialFiles(Storage(folder), "search"), settings,
+        folder=folder, max_concurrent=max_concurrent,
     )  # fmt: skip
     return records, heard
 
@@ -85,7 +88,7 @@ def trial_workers():
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (process / "cmdline").read_bytes().startswith(b"ray::ImplicitFunc"):
+            if (process / "cmdline").read_bytes().startswith(b"ray::_Inner"):
                 found.append(int(process.name))
     return found
 

@@ -4,8 +4,9 @@ import pytest
 
 from distml.storage import Storage
 from distml.tune import Search, local
-from distml.tune.halving import Halving
+from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
+from distml.tune.schedulers import Halving
 from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 # Some diverge, some are given up at a rung, the rest finish.
@@ -117,7 +118,7 @@ def test_a_verdict_that_was_not_recorded_is_given_again(tmp_path):
     search, _ = begin(storage, heard)
     assert [record.number for record in heard.ended] == [pruned.number]
     assert heard.ended[0].state == "pruned"
-    assert search.next().number == pruned.number + 1
+    assert search.next().candidate.number == pruned.number + 1
 
 
 def test_another_study_is_of_no_use_for_going_on(tmp_path):
@@ -133,14 +134,14 @@ def test_time_that_was_used_up_before_counts(tmp_path):
     log._elapsed_before_s = 1000.0
     search = Search(study_of(num_samples=3), None, Heard(), log)
     search.next()
-    search, log = begin_without(storage)
-    records = local.run_trials(search, objective_of(), data_of(), log.files, time_budget_s=500)
+    search, log = begin_without(storage, Budget(time_s=500))
+    records = local.run_trials(search, objective_of(), data_of(), log.files)
     assert [(record.number, record.state) for record in records] == [(1, "stopped")]
 
 
-def begin_without(storage):
+def begin_without(storage, budget):
     log = TrialLog(storage, "search")
     begun = log.read()
     study = study_of(num_samples=3)
     assert study.replay([(trial.candidate, trial.record) for trial in begun])
-    return Search(study, None, Heard(), log, begun), log
+    return Search(study, None, Heard(), log, begun, budget=budget), log

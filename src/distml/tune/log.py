@@ -2,7 +2,8 @@
 
     <folder>/begun.json           what the search was begun with
     <folder>/trials/000001.json   a trial: its candidate, its epochs, what became of it
-    <folder>/trials/000001.pt     a running fit's checkpoint, written by the trial's own process
+    <folder>/trials/000001.pt     a fit's state, written by the trial's own process; see `training.checkpoint`
+    <folder>/trials/000001/       what a trial came to, written by the same; see `results`
     <folder>/trials/000001.txt    the traceback of a trial that failed
 
 A candidate is written before it is given out, a record before anything is decided by it. Epochs are written now and
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,8 +23,10 @@ from distml.storage import Storage
 from distml.training import EpochResult
 from distml.training.checkpoint import Checkpoint
 from distml.tune.objective import Candidate, TrialRecord
+from distml.tune.results import TrialResults
 
-FLUSH_INTERVAL_S = 1.0  # between writes of a running trial's epochs
+FLUSH_INTERVAL_S = 1.0  # between writes of running trials' epochs
+_REST = 20  # times what a write took, until the next: a store that is far away takes little of the search's time
 
 
 @dataclass(kw_only=True)
@@ -41,7 +45,7 @@ class LoggedTrial:
         return cls(
             candidate=Candidate(**value["candidate"]),
             epochs=[EpochResult(**epoch) for epoch in value["epochs"]],
-            record=TrialRecord(**value["record"]) if value["record"] else None,
+            record=TrialRecord.from_dict(value["record"]) if value["record"] else None,
         )
 
 
@@ -54,6 +58,10 @@ class TrialFiles:
 
     def checkpoint(self, number: int) -> Checkpoint:
         return Checkpoint(self.storage, f"{self.folder}/trials/{number:06d}.pt")
+
+    @property
+    def results(self) -> TrialResults:
+        return TrialResults(self.storage, self.folder)
 
     def failure(self, number: int, error: BaseException) -> str:
         """Why a trial failed in one line, which names the file with the whole traceback."""
@@ -70,7 +78,7 @@ class TrialLog:
         self._storage = storage
         self._folder = folder
         self._trials: dict[int, LoggedTrial] = {}
-        self._written_at: dict[int, float] = {}
+        self._written_at = self._write_took_s = 0.0
         self._elapsed_before_s = 0.0
         self._began_at = time.monotonic()
 
@@ -105,24 +113,31 @@ class TrialLog:
         return self._elapsed_before_s + time.monotonic() - self._began_at
 
     def start(self, candidate: Candidate) -> None:
-        self.files.checkpoint(candidate.number).delete()  # of a search that was cut off while it was forgotten
         self._trials[candidate.number] = LoggedTrial(candidate=candidate)
         self._write(candidate.number)
 
     def add_epochs(self, number: int, epochs: list[EpochResult]) -> None:
         self._trials[number].epochs += epochs
-        if time.monotonic() - self._written_at.get(number, 0.0) > FLUSH_INTERVAL_S:
+        if time.monotonic() - self._written_at > max(FLUSH_INTERVAL_S, _REST * self._write_took_s):
             self._write(number)
 
     def end(self, record: TrialRecord) -> None:
         self._trials[record.number].record = record
         self._write(record.number)
-        self.files.checkpoint(record.number).delete()
+
+    def sweep(self, states: Collection[int], results: Collection[int]) -> None:
+        """Deletes the states and the results of all trials but these: a process that was killed may have left them."""
+        for name in self._storage.list(f"{self._folder}/trials"):
+            number, _, kind = name.partition(".")
+            if (kind == "pt" and int(number) not in states) or (not kind and int(number) not in results):
+                self._storage.delete(f"{self._folder}/trials/{name}")
 
     def _write(self, number: int) -> None:
         value = {**self._trials[number].to_dict(), "elapsed_s": self.elapsed_s}
+        began_at = time.monotonic()
         self._storage.write_json(f"{self._folder}/trials/{number:06d}.json", value)
-        self._written_at[number] = time.monotonic()
+        self._written_at = time.monotonic()
+        self._write_took_s = self._written_at - began_at
 
 
 def reason_of(error: BaseException) -> str:

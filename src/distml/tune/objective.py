@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from distml.batch import FeatureBatch, InputSpec
+from distml.code import CodeRef
 from distml.config.base import Task
+from distml.config.search import Cost
 from distml.metrics import Metric
 from distml.models import FAMILIES, ModelSpec
+from distml.models.own import code_for
 from distml.training import EpochResult, FitResult, FitSettings, fit
+from distml.training.base import OnEpoch
 from distml.training.checkpoint import Checkpoint
+from distml.training.folds import fit_folds
+from distml.training.warm import WarmStart
 
 TrialState = Literal["finished", "pruned", "failed", "stopped"]
-Data = Mapping[str, tuple[FeatureBatch, FeatureBatch]]  # recipe -> (train, validation)
+Data = Mapping[str, tuple[FeatureBatch, FeatureBatch | None]]
+"""Recipe -> training and validation rows, or rows that name their folds and None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,54 +58,142 @@ class TrialRecord:
     objectives: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     parent: int | None = None
+    until_epoch: int | None = None
 
     @classmethod
     def of(
         cls, candidate: Candidate, state: TrialState, last: EpochResult | None, reason: str | None = None
     ) -> TrialRecord:
         """The record of a candidate whose last known epoch is `last`."""
-        known = cls(number=candidate.number, family=candidate.family, params=candidate.params, state=state)
-        if last is not None:
-            known = replace(
-                known,
-                score=last.best_score,
-                best_epoch=last.best_epoch,
-                num_epochs=last.epoch,
-                seconds=last.seconds,
-            )
-        return replace(known, reason=reason)
+        known = cls(
+            number=candidate.number,
+            family=candidate.family,
+            params=candidate.params,
+            state=state,
+            parent=candidate.parent,
+            until_epoch=candidate.until_epoch,
+            reason=reason,
+        )
+        if last is None:
+            return known
+        return replace(
+            known,
+            score=last.best_score,
+            best_epoch=last.best_epoch,
+            num_epochs=last.epoch,
+            seconds=last.seconds,
+        )
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> TrialRecord:
+        return cls(**{**value, "notes": tuple(value.get("notes", ()))})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def candidate(self) -> Candidate:
+        """What the trial tried."""
+        return Candidate(
+            number=self.number,
+            family=self.family,
+            params=self.params,
+            parent=self.parent,
+            until_epoch=self.until_epoch,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Fits candidates. `inputs`: recipe -> what a model must expect."""
+    """Fits candidates.
+
+    inputs: recipe -> what a model must expect; costs: what is measured of a model besides; code: what of the user's own
+    models are made and fitted with, by key; warm: what families begin with, where it isn't chance.
+    """
 
     task: Task
     metric: Metric
     inputs: Mapping[str, InputSpec]
     settings: FitSettings = field(default_factory=FitSettings)
+    costs: tuple[Cost, ...] = ()
+    code: Mapping[str, CodeRef] = field(default_factory=dict)
+    warm: WarmStart | None = None
 
     def spec(self, family: str, params: Mapping[str, Any]) -> ModelSpec:
         chosen = FAMILIES[family]
         return ModelSpec(
-            family=family, params=chosen.complete(params), input=self.inputs[chosen.recipe], task=self.task
-        )
+            family=family, params=chosen.complete(params), input=self.inputs[chosen.recipe], task=self.task,
+            code=code_for(family, self.code),
+        )  # fmt: skip
 
     def run(
         self,
         candidate: Candidate,
         data: Data,
-        on_epoch: Callable[[EpochResult], None] = lambda result: None,
+        on_epoch: OnEpoch = lambda result: None,
         checkpoint: Checkpoint | None = None,
+        begin_from: Checkpoint | None = None,
     ) -> FitResult:
-        """Fits a candidate, on from its checkpoint. Every trial has the seed of the search plus its own number."""
-        train, validation = data[FAMILIES[candidate.family].recipe]
-        seed = self.settings.seed * 100_003 + candidate.number
-        settings = replace(self.settings, seed=seed, checkpoint=checkpoint)
-        return fit(self.spec(candidate.family, candidate.params), train, validation, self.metric, settings, on_epoch)
+        """Fits a candidate, on from its checkpoint, else from its parent's state. Without validation rows in `data`
+        it is fitted over the folds of the rows. Every trial has the seed of the search plus its own number.
+        """
+        rows, validation = data[FAMILIES[candidate.family].recipe]
+        spec = self.spec(candidate.family, candidate.params)
+        settings = replace(self._settings(candidate), checkpoint=checkpoint, begin_from=begin_from)
+        if validation is None:
+            return fit_folds(spec, rows, self.metric, settings, on_epoch)
+        return fit(spec, rows, validation, self.metric, settings, on_epoch)
+
+    def refit(
+        self,
+        segments: Sequence[Candidate],
+        train: FeatureBatch,
+        validation: FeatureBatch | None,
+        num_epochs: int | None,
+        checkpoint: Checkpoint,
+    ) -> FitResult:
+        """Fits a candidate again, on other rows: for `num_epochs`, else to where it ends by itself.
+
+        segments: one candidate, or the segments of a population's member in their order, each of which goes on from
+        the state of the one before. checkpoint: to go on from; those of earlier segments lie beside it.
+        """
+        before: list[Checkpoint] = []
+        for segment in segments:
+            is_last = segment is segments[-1]
+            own = checkpoint if is_last else replace(checkpoint, key=f"{checkpoint.key}-{segment.number}")
+            settings = self._settings(segment)
+            settings = replace(
+                settings,
+                checkpoint=own,
+                begin_from=before[-1] if before else None,
+                keeps_last=not is_last,
+                until_epoch=num_epochs if is_last and num_epochs is not None else settings.until_epoch,
+            )
+            spec = self.spec(segment.family, segment.params)
+            result = fit(spec, train, validation, self.metric, settings)
+            before.append(own)
+        for state in before[:-1]:
+            state.delete()
+        return result
+
+    def measured(self, result: FitResult, data: Data, family: str) -> dict[str, float]:
+        """What a fitted model costs, by name; nothing of a fit over folds, which has no one model."""
+        _, validation = data[FAMILIES[family].recipe]
+        if not self.costs or validation is None or result.model is None:
+            return {}
+        from distml.tune.objectives import measure
+
+        return measure(result.model, validation, self.costs)
+
+    def _settings(self, candidate: Candidate) -> FitSettings:
+        settings = replace(self.settings, seed=self.settings.seed * 100_003 + candidate.number)
+        if self.warm is not None:
+            settings = self.warm.over(settings, candidate.family)
+        if candidate.until_epoch is None:
+            return settings
+        # A segment ends at its last epoch: whether it is worth going on is the population's to say.
+        config = settings.config.model_copy(update={"patience": settings.config.max_epochs})
+        return replace(settings, config=config, until_epoch=candidate.until_epoch, keeps_last=True)
 
 
 def best_of(records: list[TrialRecord], metric: Metric) -> TrialRecord | None:

@@ -1,21 +1,29 @@
-"""The search on a cluster, by Ray Tune: its actors run the trials, the `Search` decides about them."""
+"""The search on a cluster, by Ray Tune: its actors run the trials, the `Search` decides about them.
+
+A trial's bars and its time are known when it begins, so its process ends it by itself; Tune starts trials, starts them
+again where a worker died, and ends those that hang. A fit never waits for a report to arrive.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-import time
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from distml import code
 from distml.config import SearchConfig
 from distml.training import EpochResult
+from distml.tune import trial
 from distml.tune.log import TrialFiles
-from distml.tune.objective import Candidate, Data, Objective, TrialRecord
+from distml.tune.objective import Data, Objective, TrialRecord
 from distml.tune.search import Search
+from distml.tune.trial import Ending, TrialTask
 
-REPORT_INTERVAL_S = 0.5  # between reports that no decision hangs on
+REPORT_INTERVAL_S = 1.0  # between a trial's reports; the last one comes at once
+OVERTIME_S = 15.0  # for an epoch that is under way when the time is up; then its worker is ended
 MAX_WORKER_DEATHS = 2  # after which a trial goes on from its checkpoint; one more and it has failed
 
 # Read by Ray Tune when it is imported: no second console reporter, no result files beside the tracker's.
@@ -24,9 +32,11 @@ os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 # Tune would take Ctrl-C for itself and end the search as if it were over.
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+# Nothing is read back from Tune's own snapshots; a worker that hangs is killed soon, not after ten minutes.
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
+os.environ.setdefault("TUNE_FORCE_TRIAL_CLEANUP_S", "10")
 
 from ray import cloudpickle, tune  # noqa: E402
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 
@@ -35,7 +45,6 @@ def run_trials(
     objective: Objective,
     data: Data,
     files: TrialFiles,
-    rungs: tuple[int, ...],
     config: SearchConfig,
     *,
     folder: Path,
@@ -46,20 +55,22 @@ def run_trials(
     files: what trials write for whoever goes on with the search; folder: a local folder for Tune's own files, which
     nothing is read back from. Records are as `local.run_trials` gives them, whatever fails.
     """
-    budget_s = None if config.time_budget_s is None else config.time_budget_s - search.elapsed_s
-    if search.num_left and (budget_s is None or budget_s > 0):
-        trainable = tune.with_parameters(_trial, objective=objective, data=dict(data), files=files, rungs=rungs)
+    if search.num_left and not search.is_out_of_time:
+        budget_s = search.seconds_left(max_concurrent)
+        trainable = tune.with_parameters(
+            _Runner, objective=objective, data=dict(data), files=files, allowed=code.allowed()
+        )
         resources = config.resources_per_trial
-        coordinator = _Coordinator(search)
+        coordinator = _Coordinator(search, max_concurrent)
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpu, "gpu": resources.gpu}),
             tune_config=tune.TuneConfig(
                 search_alg=_Searcher(coordinator),
-                scheduler=_Scheduler(coordinator),
                 num_samples=search.num_left,
                 max_concurrent_trials=max_concurrent,
-                time_budget_s=budget_s,
+                time_budget_s=None if budget_s is None else budget_s + OVERTIME_S,
                 reuse_actors=True,
+                trial_dirname_creator=_trial_id,
             ),
             run_config=tune.RunConfig(
                 name="tune",
@@ -77,39 +88,66 @@ def run_trials(
     return search.records
 
 
-def _trial(config: dict[str, Any], objective: Objective, data: Data, files: TrialFiles, rungs: tuple[int, ...]) -> None:
-    """Runs in a Tune actor: fits a candidate and reports its epochs, always at rungs, else now and then."""
-    candidate = Candidate(number=config["number"], family=config["family"], params=config["params"])
-    pending: list[EpochResult] = []
-    reported_at = time.monotonic()
+def _trial_id(of: Any) -> str:
+    return str(of.trial_id)
 
-    def report(is_over: bool, failure: str | None = None) -> None:
-        nonlocal reported_at
-        tune.report({"epochs": [asdict(result) for result in pending], "is_over": is_over, "failure": failure})
-        pending.clear()
-        reported_at = time.monotonic()
 
-    def on_epoch(result: EpochResult) -> None:
-        pending.append(result)
-        if result.epoch in rungs or time.monotonic() - reported_at > REPORT_INTERVAL_S:
-            report(is_over=False)
+class _Runner(tune.Trainable):
+    """A Tune actor: fits one candidate after another in a thread beside, and tells what has become of it meanwhile."""
 
-    try:
-        objective.run(candidate, data, on_epoch, files.checkpoint(candidate.number))
-    except Exception as error:  # noqa: BLE001 - raised from here it would end the actor, and the epochs not yet told
-        report(is_over=True, failure=files.failure(candidate.number, error))
-    else:
-        report(is_over=True)
+    def setup(
+        self, config: dict[str, Any], objective: Objective, data: Data, files: TrialFiles, allowed: tuple[str, ...]
+    ) -> None:
+        code.allow(allowed)
+        self._objective, self._data, self._files = objective, data, files
+        self._begin(config["task"])
+
+    def _begin(self, task: TrialTask) -> None:
+        self._epochs: list[EpochResult] = []
+        self._ending: Ending | None = None
+        self._over = threading.Event()
+        self._is_wanted = True
+        self._thread = threading.Thread(target=self._fit, args=(task,), name="distml-trial", daemon=True)
+        self._thread.start()
+
+    def _fit(self, task: TrialTask) -> None:
+        try:
+            self._ending = trial.run(
+                task, self._objective, self._data, self._files, self._epochs.append, lambda: self._is_wanted
+            )
+        except BaseException as error:  # what a trial isn't expected to raise must not leave the search waiting
+            self._ending = Ending(state="failed", reason=self._files.failure(task.candidate.number, error))
+            raise
+        finally:
+            self._over.set()
+
+    def step(self) -> dict[str, Any]:
+        """What is new after a while, or when the trial is over. It returns without any news too: between two steps
+        Tune can end the actor.
+        """
+        is_over = self._over.wait(REPORT_INTERVAL_S)
+        news = self._epochs[:]
+        del self._epochs[: len(news)]
+        ending = asdict(self._ending) if is_over and self._ending is not None else None
+        return {"epochs": [asdict(epoch) for epoch in news], "ending": ending, "done": is_over}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes up another trial; the one before is over."""
+        self._thread.join()
+        self._begin(new_config["task"])
+        return True
+
+    def cleanup(self) -> None:
+        self._is_wanted = False  # ends with its epoch, where the process lives on
 
 
 class _Coordinator:
-    """What Tune's three hooks share: the search, and which of its candidates each of Tune's trials is."""
+    """What Tune's hooks share: the search, and which of its candidates each of Tune's trials is."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, max_concurrent: int) -> None:
         self.search = search
-        self.candidates: dict[str, Candidate] = {}
-        self.given_up: set[str] = set()
-        self.ended: set[str] = set()
+        self.max_concurrent = max_concurrent
+        self.numbers: dict[str, int] = {}  # of the trials that have not ended
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tune pickles its settings beside its results; nothing of the search is read back from there.
@@ -118,37 +156,23 @@ class _Coordinator:
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self.search.is_exhausted:
             return Searcher.FINISHED
-        candidate = self.search.next()
-        if candidate is None:
+        task = self.search.next(self.max_concurrent)
+        if task is None:
             return None
-        self.candidates[trial_id] = candidate
-        return {"number": candidate.number, "family": candidate.family, "params": candidate.params}
+        self.numbers[trial_id] = task.candidate.number
+        return {"task": task}
 
-    def on_result(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Notes a report; whether the trial should go on."""
-        epochs = [EpochResult(**epoch) for epoch in result.get("epochs", ())]
-        goes_on = self.search.add_epochs(self.candidates[trial_id].number, epochs)
-        if goes_on or result.get("is_over"):
-            return True
-        self.given_up.add(trial_id)
-        return False
+    def on_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        self.search.add_epochs(self.numbers[trial_id], [EpochResult(**epoch) for epoch in result["epochs"]])
+        if result["ending"] is not None:
+            self.end(trial_id, Ending(**result["ending"]))
 
     def on_death(self, trial_id: str) -> None:
-        number = self.candidates[trial_id].number
-        self.search.note(f"the worker of trial {number} died; another takes it up")
+        self.search.note(f"the worker of trial {self.numbers[trial_id]} died; another takes it up")
 
-    def on_end(self, trial_id: str, result: dict[str, Any] | None, failure: str | None) -> None:
-        if trial_id in self.ended:
-            return
-        self.ended.add(trial_id)
-        is_over = bool(result and result.get("is_over"))
-        is_given_up = trial_id in self.given_up
-        self.search.end(
-            self.candidates[trial_id],
-            is_given_up=is_given_up,
-            is_stopped=not is_over and not is_given_up,
-            failure=failure or (result or {}).get("failure"),
-        )
+    def end(self, trial_id: str, ending: Ending) -> None:
+        if trial_id in self.numbers:
+            self.search.end(self.numbers.pop(trial_id), ending)
 
 
 def _detached() -> None:
@@ -170,7 +194,7 @@ class _Searcher(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         if not error:  # errors come through the callback, which knows what they say
-            self._coordinator.on_end(trial_id, result, None)
+            self._coordinator.end(trial_id, Ending(state="stopped"))  # it has not said that it is over
 
     def save(self, checkpoint_path: str) -> None:
         Path(checkpoint_path).touch()
@@ -179,29 +203,22 @@ class _Searcher(Searcher):
         raise AssertionError("a search is not restored from Tune's own files")
 
 
-class _Scheduler(FIFOScheduler):
-    """Ends the trials that a rung gives up."""
-
-    def __init__(self, coordinator: _Coordinator) -> None:
-        super().__init__()
-        self._coordinator = coordinator
-
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        goes_on = self._coordinator.on_result(trial.trial_id, result)
-        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
-
-
 class _Callback(tune.Callback):
-    """Hears of errors with their text, and of workers that died."""
+    """Hears of results, of errors with their text, and of workers that died."""
 
     def __init__(self, coordinator: _Coordinator) -> None:
         self._coordinator = coordinator
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        self._coordinator.on_result(trial.trial_id, result)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._coordinator.on_death(trial.trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._coordinator.on_end(trial.trial_id, trial.last_result, _reason(trial))
+        self._coordinator.end(trial.trial_id, Ending(state="failed", reason=_reason(trial)))
 
 
 def _reason(trial: Any) -> str:
