@@ -21,10 +21,11 @@ import orjson
 from distml.derive import reload_functions
 from distml.errors import PackageError
 from distml.features import FeaturePipeline
-from distml.models import Model, load_model
+from distml.models import Model, ModelSpec, load_model
+from distml.models.own import require_factory
 from distml.postprocess import Postprocess
 from distml.schema import Schema
-from distml.storage import content_hash, dump_json, file_sha256
+from distml.storage import Storage, content_hash, dump_json, file_sha256
 from distml.summary import TableSummary
 
 FORMAT = 3
@@ -138,6 +139,19 @@ class ModelPackage:
             lineage=manifest["lineage"],
             golden=Golden(**_json(golden)) if golden.exists() else None,
         )
+
+
+def require_code(storage: Storage, package: str) -> Schema:
+    """The schema of a package in storage, whose code of the user's own may be imported here and is what it was.
+
+    For who is about to load it elsewhere, or many times. Raises as `ModelPackage.load` does for its code.
+    """
+    manifest = storage.read_json(f"{package}/{MANIFEST}")
+    schema = Schema.from_dict(manifest["schema"])
+    reload_functions(schema)
+    for index in range(manifest["num_members"]):
+        require_factory(ModelSpec.from_dict(storage.read_json(f"{package}/members/{index}/model.json")))
+    return schema
 
 
 def verify(folder: Path) -> dict[str, Any]:

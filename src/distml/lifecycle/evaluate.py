@@ -9,7 +9,6 @@ import numpy as np
 
 from distml.config import RunConfig
 from distml.data import SPLITS, SplitPlan
-from distml.derive import reload_functions
 from distml.errors import CodeError, DataError, PackageError
 from distml.evaluation import Comparison, Evaluation, Verdict, evaluate, judge, slice_metrics
 from distml.evaluation.report import one_row_latency_ms
@@ -20,11 +19,10 @@ from distml.lifecycle.stages import once
 from distml.lifecycle.train import Trained
 from distml.metrics import score_all
 from distml.models import FAMILIES, load_model
-from distml.package import MANIFEST, Member, ModelPackage
+from distml.package import Member, ModelPackage, require_code
 from distml.postprocess import Postprocess
 from distml.predictor import Predictor
 from distml.registry import Registry, Version
-from distml.schema import Schema
 from distml.storage import Storage, content_hash
 from distml.target import NumericTarget
 
@@ -142,9 +140,9 @@ def judge_package(
 
 
 def _missing_code(storage: Storage, champion: Version) -> str | None:
-    """Why a champion can't be loaded here: functions of the user's own that aren't what it was fitted with."""
+    """Why a champion can't be loaded here: code of the user's own that isn't what it was fitted with."""
     try:
-        reload_functions(Schema.from_dict(storage.read_json(f"{champion.package}/{MANIFEST}")["schema"]))
+        require_code(storage, champion.package)
     except (CodeError, PackageError) as error:
         return str(error)
     return None

@@ -1,4 +1,4 @@
-"""The fits of the stage `train`: each stored as soon as it ends, so that a run that was cut off repeats none of them."""
+"""The fits of the stage `train`, each stored as soon as it ends: a run that was cut off repeats none of them."""
 
 from __future__ import annotations
 
@@ -83,4 +83,5 @@ class Fits:
     def _objective(self, task: FitTask) -> Objective:
         if not task.is_plain:
             return self.objective
-        return replace(self.objective, settings=replace(self.objective.settings, augment=AugmentConfig()))
+        settings = replace(self.objective.settings, augment=AugmentConfig())
+        return replace(self.objective, settings=settings, code={}, warm=None)

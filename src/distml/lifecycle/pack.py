@@ -9,9 +9,11 @@ from importlib.metadata import version
 from typing import Any
 
 from distml.config import RunConfig
+from distml.lifecycle import warm
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched
 from distml.models import FAMILIES, Model
+from distml.models.own import code_of, place_of
 from distml.package import Baseline, Member, ModelPackage, package_id, verify
 from distml.postprocess import Postprocess, Prediction
 from distml.predictor import Predictor, with_golden
@@ -77,9 +79,16 @@ def lineage_of(
         },
         "trial": searched.best.to_dict(),
         "members": list(members),
-        "code": {column.name: column.code.to_dict() for column in prepared.schema.derived if column.code is not None},
+        "code": _code(config, prepared),
+        "warm_start": warm.lineage(config),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
     }
+
+
+def _code(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
+    """The user's own: what makes columns, by column, and models, by the config's key."""
+    columns = {column.name: column.code.to_dict() for column in prepared.schema.derived if column.code is not None}
+    return columns | {place_of(key): ref.to_dict() for key, ref in code_of(config.model).items()}
 
 
 def pack(package: ModelPackage, rows: Any, storage: Storage, key: str) -> str:

@@ -19,6 +19,7 @@ from distml.lifecycle.run import check_choices, check_config
 from distml.lifecycle.runs import list_runs
 from distml.lifecycle.search import search_key
 from distml.lifecycle.train import train_key
+from distml.lifecycle.warm import with_named_version
 from distml.lifecycle.where import where_to_prepare
 from distml.models import FAMILIES
 from distml.secrets import with_secrets
@@ -79,7 +80,7 @@ def plan(config: RunConfig, capacity: Capacity) -> Plan:
     Raises `UsageError` as `check_config` and `check_choices` do, and `ConfigError`, naming the resource, for what the
     nodes can never hold.
     """
-    config = with_absolute_paths(config)
+    config = with_named_version(with_absolute_paths(config))
     storage = Storage(config.storage)
     at_once = check(capacity, config)
     check_config(config)

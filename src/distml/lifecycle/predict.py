@@ -12,7 +12,6 @@ from distml.clean.convert import cast
 from distml.config import SourceConfig, parse_config
 from distml.config.source import written_like
 from distml.data.engine import Engine
-from distml.derive import reload_functions
 from distml.errors import ConfigError, DataError, did_you_mean
 from distml.images import is_encoded, is_tensor
 from distml.lifecycle.deploy import config_of
@@ -20,7 +19,7 @@ from distml.lifecycle.scoring import Scored, ScoringJob
 from distml.lifecycle.scoring.destination import Destination
 from distml.lifecycle.scoring.parts import check_types
 from distml.lifecycle.scoring.worker import FILE, REASON, ROW, prediction_fields
-from distml.package import MANIFEST
+from distml.package import MANIFEST, require_code
 from distml.reading.files import Fragment
 from distml.reading.source import list_fragments, read_layout
 from distml.reading.sql import one_state
@@ -42,8 +41,7 @@ def plan_scoring(version: Version, storage: Storage, source: SourceConfig, out: 
     destination = Destination.parse(out)
     destination.check(_paths(fragments, source))
     manifest = storage.read_json(f"{version.package}/{MANIFEST}")
-    schema = Schema.from_dict(manifest["schema"])
-    reload_functions(schema)
+    schema = require_code(storage, version.package)
     source = without_target(source, fragments[0], schema.target.name)
     layout = read_layout(fragments, source).schema
     where = fragments[0].path if len(fragments) == 1 else source.uri

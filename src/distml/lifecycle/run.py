@@ -13,9 +13,11 @@ from distml.clean import Finding
 from distml.config import PostprocessConfig, RunConfig, Task, with_absolute_paths
 from distml.data import Engine, LocalEngine
 from distml.errors import ConfigError
+from distml.lifecycle import warm
 from distml.lifecycle.augmentation import check_augmentation
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.journal import Journal
+from distml.lifecycle.own_code import check_own_code
 from distml.lifecycle.prepare import check_source, prepare
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import datasets, publish
@@ -27,6 +29,7 @@ from distml.lifecycle.search import Searched, search, search_key
 from distml.lifecycle.tracked import check_tracker, tracked
 from distml.lifecycle.train import Trained, train
 from distml.lifecycle.versions import move_to_challenger
+from distml.lifecycle.warm import with_named_version
 from distml.lifecycle.where import engine_for
 from distml.metrics import METRICS, Metric, metric_for
 from distml.registry import Decision, Registry, StoreRegistry, resolve
@@ -81,7 +84,7 @@ def run(config: RunConfig, resources: Resources, *, until: Stage = "gate", retra
     retrains: the label of the champion that is trained again; where that is served, traffic moves to the new version
     before the champion does.
     """
-    config = with_absolute_paths(config)
+    config = with_named_version(with_absolute_paths(config))
     storage = preflight(config)
     return _carry_out(config, storage, RunRecord.start(storage, config, until, retrains), resources, until)
 
@@ -147,6 +150,8 @@ def check_config(config: RunConfig) -> None:
     """Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space."""
     schema = check_source(config).schema
     check_augmentation(config, schema)
+    check_own_code(config)
+    warm.read(config)
     if config.data.task != "auto":
         _check_metrics(config, config.data.task)
     elif schema.target.kind == "numeric":

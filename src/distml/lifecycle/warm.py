@@ -33,9 +33,6 @@ class Source:
     members: dict[str, int]
     start: WarmStart
 
-    def lineage(self) -> dict[str, Any]:
-        return {"package": self.package, "package_id": self.package_id, "members": self.members}
-
 
 def with_named_version(config: RunConfig) -> RunConfig:
     """The config whose warm start names a version by its number: a champion may move before a run is resumed.
@@ -89,14 +86,23 @@ def read(config: RunConfig) -> Source | None:
     return Source(package=warm.package, package_id=identity, members=members, start=start)
 
 
-def not_warm(config: RunConfig, source: Source | None) -> list[str]:
-    """Lines that name the families searched which begin as ever."""
+def not_begun(config: RunConfig) -> list[str]:
+    """Lines that name the families searched which the package has no network of. Errors as `read`."""
+    source = read(config)
     if source is None:
         return []
     others = [name for name in config.model.families if name not in source.members]
     return [f"{', '.join(others)}: not begun with weights of {source.package}, which has no such network"] * bool(
         others
     )
+
+
+def lineage(config: RunConfig) -> dict[str, Any] | None:
+    """What a package's lineage says of where its networks began."""
+    source = read(config)
+    if source is None:
+        return None
+    return {"package": source.package, "package_id": source.package_id, "members": source.members}
 
 
 @contextmanager
