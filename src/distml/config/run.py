@@ -77,6 +77,11 @@ class RunConfig(Section):
             raise ValueError(
                 "remote storage can't hold MLflow's SQLite database: set tracking.uri to a tracking server or database"
             )
+        if self.split.folds is not None and self.train.refit == "none":
+            raise ValueError(
+                "split.folds needs train.refit: train+validation, as a trial scored by fold leaves a model per fold, "
+                "none of all rows"
+            )
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""Which trials a package is made of, and what is done with their outputs: decided on held-out rows, before the refit."""
+"""Which trials make a package, and what is done with their outputs: decided on held-out rows, before the refit."""
 
 from __future__ import annotations
 
