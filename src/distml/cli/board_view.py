@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from distml.cli.board import Board, Row
+from distml.cli.searched import brief, score_text
 from distml.cli.sparkline import sparkline
 from distml.wording import duration
 
@@ -79,22 +79,3 @@ def _standing(board: Board, now: float) -> Text:
 
 def _line(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
-
-
-def brief(params: Mapping[str, Any]) -> str:
-    """A trial's parameters in a line.
-
-    >>> brief({"lr": 0.00123456, "width": 128})
-    'lr 0.001235, width 128'
-    """
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in params.items()
-    )
-
-
-def score_text(score: float | None) -> str:
-    """
-    >>> score_text(0.912345), score_text(42_480.25), score_text(None)
-    ('0.91234', '42480', '–')
-    """
-    return "–" if score is None else f"{score:.5g}"

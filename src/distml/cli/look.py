@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, Run, StorageOption
-from distml.cli.output import begin, moment, result, table
+from distml.cli.output import begin, moment, result, room, table
+from distml.cli.searched import brief, search_text
 
 STAGES = ("prepare", "tune", "train", "evaluate", "gate")
 
@@ -60,14 +61,18 @@ def show(run: Run, storage: StorageOption = DEFAULT_STORAGE, json: Json = False)
     from distml.lifecycle.compare import made_before
     from distml.lifecycle.liveness import run_state
     from distml.lifecycle.runs import list_runs, read_run
+    from distml.lifecycle.searches import search_of
     from distml.storage import Storage
 
     home = Storage(storage)
     record = read_run(home, run)
     record["state"] = run_state(record)
     reused = made_before(record, list_runs(home, record["name"]))
-    parts = [_head(record), _stages(record, reused), _outcome(record), _end(record), _places(record, home.uri)]
-    result(record, "\n\n".join(part for part in parts if part))
+    found = search_of(home, record, is_running=record["state"] == "running")
+    searched = "" if found is None else search_text(found, room())
+    parts = [_head(record), _stages(record, reused), searched, _outcome(record, found), _end(record)]
+    document = record if found is None else {**record, "search": found}
+    result(document, "\n\n".join(part for part in [*parts, _places(record, home.uri)] if part))
 
 
 def _head(record: dict[str, Any]) -> str:
@@ -93,18 +98,19 @@ def _stages(record: dict[str, Any], reused: dict[str, str]) -> str:
     return table(["stage", "seconds", "key", ""], rows) if rows else "no stage was finished"
 
 
-def _outcome(record: dict[str, Any]) -> str:
-    """What a run came to: trials, metrics beside the baselines, the verdict."""
+def _outcome(record: dict[str, Any], found: dict[str, Any] | None) -> str:
+    """What a run came to: trials where the search's own folder is gone, metrics beside the baselines, the verdict."""
     outcome = record.get("result")
     if not outcome:
         return ""
     parts = []
-    if outcome["trials"]:
+    if outcome["trials"] and found is None:
         counts = ", ".join(f"{count} {state}" for state, count in outcome["trials"].items() if count)
         best = outcome["best"]
-        params = ", ".join(f"{name} {_param(value)}" for name, value in best["params"].items())
         score = f"validation score {best['validation_score']:.6g}"
-        parts.append(f"trials: {counts}\nbest: trial {best['trial']} {best['family']}, {score}; {params}")
+        parts.append(
+            f"trials: {counts}\nbest: trial {best['trial']} {best['family']}, {score}; {brief(best['params'])}"
+        )
     if outcome["metrics"]["test"]:
         parts.append(_metrics(outcome))
     if outcome["verdict"]:
@@ -153,10 +159,6 @@ def _places(record: dict[str, Any], uri: Any) -> str:
 
 def _took(seconds: dict[str, float]) -> str:
     return f"{sum(seconds.values()):.1f}"
-
-
-def _param(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def report(run: Run, storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:

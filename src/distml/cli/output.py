@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Collection
 from typing import Any
 
 from distml.wording import numbered
@@ -34,6 +35,12 @@ def result(document: Any, text: str) -> None:
         else:
             text = orjson.dumps(document, option=options | orjson.OPT_INDENT_2).decode()
     print(text, file=_state["out"] or sys.stdout, flush=True)
+
+
+def room() -> int | None:
+    """Columns of the terminal that results go to; None for a file or a program, which take lines of any length."""
+    out = _state["out"] or sys.stdout
+    return os.get_terminal_size(out.fileno()).columns if out.isatty() else None
 
 
 def is_watched() -> bool:
@@ -150,17 +157,18 @@ def moment(at: str) -> str:
     return f"{at[:19]}Z"
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Rows under heads, columns aligned; the first to the left, others to the right.
+def table(head: list[str], rows: list[list[str]], texts: Collection[str] = ()) -> str:
+    """Rows under heads, columns aligned; the first and those of `texts` to the left, others to the right.
 
-    >>> print(table(["a", "n"], [["x", "1"], ["yy", "20"]]))
-    a    n
-    x    1
-    yy  20
+    >>> print(table(["a", "n", "t"], [["x", "1", "p"], ["yy", "20", "qq"]], texts=["t"]))
+    a    n  t
+    x    1  p
+    yy  20  qq
     """
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    is_text = [i == 0 or name in texts for i, name in enumerate(head)]
     lines = []
     for row in [head, *rows]:
-        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
+        told = zip(row, widths, is_text, strict=True)
+        lines.append("  ".join(cell.ljust(width) if left else cell.rjust(width) for cell, width, left in told).rstrip())
     return "\n".join(lines)

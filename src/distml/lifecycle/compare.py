@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
+from distml.config import Task
 from distml.errors import NotFoundError
 from distml.metrics import METRICS
 from distml.storage import Storage
@@ -42,7 +43,7 @@ def compare(records: Sequence[Record], prepared: Sequence[Mapping[str, Any] | No
     whether each is better than the first (None: the same, or of unlike tasks); `config` the values of the keys in which
     the runs differ.
     """
-    tasks = [_task(record, about) for record, about in zip(records, prepared, strict=True)]
+    tasks = [task_of(record, about) for record, about in zip(records, prepared, strict=True)]
     results = [record.get("result") or {} for record in records]
     keys = [record["stages"].get("prepare") for record in records]
     return {
@@ -81,15 +82,15 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _task(record: Record, prepared: Mapping[str, Any] | None) -> str | None:
-    """binary, multiclass or regression; None where the run didn't get far enough to say."""
+def task_of(record: Record, prepared: Mapping[str, Any] | None) -> Task | None:
+    """The task of a run's target; None where the run didn't get far enough to say."""
     if prepared is not None:
         target = prepared["target"]
         if target["kind"] != "classes":
             return "regression"
         return "binary" if len(target["labels"]) == 2 else "multiclass"
     names = set(((record.get("result") or {}).get("metrics") or {}).get("test") or ())
-    for task in ("binary", "multiclass", "regression"):
+    for task in get_args(Task):
         if names == {metric.name for metric in METRICS.values() if task in metric.tasks}:
             return task
     return None

@@ -1,0 +1,94 @@
+"""How a run's search stands, from storage alone: while it runs from its log, when it has ended from its result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from distml.config import RunConfig
+from distml.errors import NotFoundError
+from distml.lifecycle.compare import prepared_of, task_of
+from distml.lifecycle.search import search_key
+from distml.metrics import Metric, metric_for
+from distml.storage import Storage
+from distml.tune import TrialRecord
+from distml.tune.budget import Budget
+from distml.tune.log import LoggedTrial, TrialLog
+from distml.tune.objective import best_of
+
+_MORE = ("importance", "pareto")  # of a search that has ended, where its result tells them
+
+
+def search_of(storage: Storage, record: Mapping[str, Any], *, is_running: bool) -> dict[str, Any] | None:
+    """A run's search as JSON; None before its first trial, where its folder was deleted, and for a
+    config of another version.
+
+    trials: by number, those without an end in the state running, or `cut off` where nothing runs. best: the number of
+    the best trial that ended, None without one. left_s: what its budget leaves to a search that runs, None without a
+    budget. families: what each came to.
+    """
+    prepared = prepared_of(storage, record)
+    task = task_of(record, prepared)
+    if prepared is None or task is None:
+        return None
+    try:
+        config = RunConfig.model_validate({**record["config"], "storage": storage.root})
+    except ValidationError:  # of another version of distml, whose keys are not these
+        return None
+    folder = f"searched/{record['stages'].get('tune') or search_key(config, record['stages']['prepare'])}"
+    log = TrialLog(storage, folder)
+    try:
+        logged = log.read()
+        told = storage.read_json(f"{folder}/result.json") if storage.exists(f"{folder}/result.json") else {}
+    except NotFoundError:  # it begins again while it is read
+        return None
+    records = [TrialRecord.from_dict(value) for value in told.get("records", ())]
+    trials = records or [trial.record for trial in logged if trial.record is not None]
+    open_ones = [] if records else [trial for trial in logged if trial.record is None]
+    if not trials and not open_ones:
+        return None
+    metric = metric_for(config.search.metric, task)
+    best = best_of(trials, metric)
+    rows = [_open(trial, is_running) for trial in open_ones] + [record.to_dict() for record in trials]
+    left_s = Budget.of(config.search).left_s(log.elapsed_s, [row["seconds"] for row in rows], len(open_ones))
+    return {
+        "metric": metric.name,
+        "direction": metric.direction,
+        "num_samples": config.search.num_samples,
+        "counts": dict(Counter(row["state"] for row in rows)),
+        "best": None if best is None else best.number,
+        "elapsed_s": log.elapsed_s,
+        "left_s": left_s if is_running and not records else None,
+        "trials": sorted(rows, key=lambda row: row["number"]),
+        "families": _families(trials, metric),
+        **{key: told[key] for key in _MORE if told.get(key)},
+    }
+
+
+def _open(trial: LoggedTrial, is_running: bool) -> dict[str, Any]:
+    """A trial without an end, as its record would tell it now."""
+    last = trial.epochs[-1] if trial.epochs else None
+    value = TrialRecord.of(trial.candidate, "stopped", last).to_dict()
+    return {**value, "state": "running" if is_running else "cut off"}
+
+
+def _families(trials: Sequence[TrialRecord], metric: Metric) -> list[dict[str, Any]]:
+    """What each family came to, the one with the best trial first."""
+    found = []
+    for family in dict.fromkeys(trial.family for trial in trials):
+        own = [trial for trial in trials if trial.family == family]
+        best = best_of(own, metric)
+        found.append(
+            {
+                "family": family,
+                "counts": dict(Counter(trial.state for trial in own)),
+                "best": None if best is None else best.number,
+                "score": None if best is None else best.score,
+                "seconds": sum(trial.seconds for trial in own),
+            }
+        )
+    worst = float("inf")
+    return sorted(found, key=lambda one: worst if one["score"] is None else -metric.sign * one["score"])
