@@ -92,7 +92,7 @@ class TreeLearner:
     def _reseed(self, booster: Any, number: int) -> None:
         """LightGBM draws rows from a new seed only where their share changes, and columns where their seed does
         (BaggingSampleStrategy::ResetSampleConfig, ColSampler::SetConfig). So the share changes by next to nothing:
-        bagging turned off and on again grew other trees in 2 fits of 100 (LightGBM 4.6).
+        bagging turned off and on again grew other trees in 2 fits of 100 (LightGBM 4.7).
         """
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0] >> 1)
         share = self._native["bagging_fraction"]
