@@ -29,7 +29,7 @@ from sklearn.model_selection import train_test_split
 
 from distml.predictor import Predictor
 
-NEURAL = ("mlp", "resnet", "ft_transformer", "tabm")
+NEURAL = ("mlp", "tabm")
 SETS = {"neural": NEURAL, "all": ("linear", *NEURAL, "trees")}
 ADULT = ["age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation", "relationship",
          "race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country", "income"]  # fmt: skip

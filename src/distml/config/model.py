@@ -40,7 +40,12 @@ class WarmStartConfig(Section):
 class ModelConfig(Section):
     """The families searched over, and what of a user's own they are made and fitted with."""
 
-    families: Annotated[tuple[FamilyName, ...], BeforeValidator(one_or_many)] = ("linear", "mlp", "trees")
+    families: Annotated[tuple[FamilyName, ...], BeforeValidator(one_or_many)] = (
+        "linear",
+        "mlp",
+        "tabm",
+        "trees",
+    )
     factory: str | None = Field(
         None,
         pattern=DOTTED,
