@@ -32,6 +32,10 @@ class SearchConfig(Section):
     max_concurrent_trials: int | Literal["auto"] = "auto"
     sampler: SamplerName = Field("auto", description="how candidates are drawn; auto: tpe, and random with pbt")
     scheduler: SchedulerName = Field("asha", description="which trials are given up before their end, and when")
+    population: int = Field(8, ge=2, description="with pbt: members, each of which takes a trial per interval")
+    interval_epochs: int = Field(
+        4, ge=1, description="with pbt: epochs after which the worst members go on as the best"
+    )
     metric: str = Field("auto", description="auto: roc_auc, log_loss or rmse, by task")
     objectives: Annotated[tuple[ObjectiveName, ...], BeforeValidator(one_or_many)] = Field(
         ("score",), description="what is searched for: the metric, then what is to be low beside it"

@@ -15,7 +15,9 @@ from distml.data import Engine, LocalEngine
 from distml.errors import ConfigError
 from distml.lifecycle import warm
 from distml.lifecycle.augmentation import check_augmentation
+from distml.lifecycle.choices import check_search
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
+from distml.lifecycle.families import check_families
 from distml.lifecycle.journal import Journal
 from distml.lifecycle.own_code import check_own_code
 from distml.lifecycle.prepare import check_source, prepare
@@ -36,7 +38,6 @@ from distml.registry import Decision, Registry, StoreRegistry, resolve
 from distml.secrets import with_secrets
 from distml.storage import Storage
 from distml.tracking import Outbox, Tracker
-from distml.tune import SearchSpace
 from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
 from distml.wording import numbered
@@ -149,6 +150,7 @@ def preflight(config: RunConfig) -> Storage:
 def check_config(config: RunConfig) -> None:
     """Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space."""
     schema = check_source(config).schema
+    check_families(config, schema)
     check_augmentation(config, schema)
     check_own_code(config)
     warm.read(config)
@@ -158,9 +160,7 @@ def check_config(config: RunConfig) -> None:
         _check_metrics(config, "regression")
     else:
         _check_metrics(config, "multiclass", "binary")
-    space = SearchSpace.of(config.model.families, config.search.space)
-    for point in config.search.points_to_evaluate:
-        space.point(point.family, point.params, "search.points_to_evaluate")
+    check_search(config)
 
 
 def check_choices(config: RunConfig, prepared: Prepared) -> None:

@@ -14,23 +14,24 @@ from typing import Any
 from distml.batch import FeatureBatch
 from distml.config import RunConfig
 from distml.errors import NotFoundError, TrainingError
+from distml.lifecycle import warm
 from distml.lifecycle.augmentation import not_augmented
+from distml.lifecycle.beginning import STUDY_FILE, begun, space_of
 from distml.lifecycle.liveness import owner_is_alive, this_process
+from distml.lifecycle.own_code import not_reached, source_hashes
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
 from distml.metrics import Metric, metric_for
+from distml.models.own import code_of
 from distml.storage import Storage, content_hash
 from distml.target import own_unit
 from distml.training import FitSettings
-from distml.tune import Objective, Search, SearchListener, SearchSpace, TrialRecord
-from distml.tune.budget import Budget
+from distml.tune import Objective, SearchListener, TrialRecord
+from distml.tune.insight import insight
 from distml.tune.log import TrialLog
 from distml.tune.objective import Candidate, Data, best_of
-from distml.tune.schedulers import scheduler_for
-from distml.tune.study import Study
 
 _POLL_S = 0.5
-MIN_LAG = 4  # so that one machine and another with fewer than four trials at once search alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,12 @@ class Searched:
     records: tuple[TrialRecord, ...]
     best: TrialRecord
     was_reused: bool
+    importance: dict[str, Any]
+    """What the scores hung on: see `tune.importance`."""
+    pareto: tuple[int, ...]
+    """The trials that no other beats in every objective, the best score first; empty with one objective."""
+    study: dict[str, str]
+    """The Optuna study of the search: its `name`, and its `file` as a path or URI."""
 
     def lineage(self, record: TrialRecord) -> tuple[Candidate, ...]:
         """The candidates that led to a trial, itself last: more than one where it went on from another."""
@@ -93,6 +100,8 @@ def search(
 
     for family in not_augmented(config):
         listener.on_note(f"{family}: fitted on the rows as they are, as augmentation is for networks")
+    for line in (*not_reached(config), *warm.not_begun(config)):
+        listener.on_note(line)
     value, reused = once(storage, f"searched/{key}", work)
     if reused and goes_on:  # the process before may have died before it told of every trial
         for trial in log.read():
@@ -100,7 +109,11 @@ def search(
     records = tuple(TrialRecord(**record) for record in value["records"])
     best = best_of(list(records), metric)
     assert best is not None, "a search without a best trial raises before it is stored"
-    return Searched(key=key, metric=metric, records=records, best=best, was_reused=reused)
+    return Searched(
+        key=key, metric=metric, records=records, best=best, was_reused=reused,
+        importance=value["importance"], pareto=tuple(value["pareto"]),
+        study={**value["study"], "file": storage.uri(value["study"]["file"])},
+    )  # fmt: skip
 
 
 def _wait_for_owner(storage: Storage, folder: str, listener: SearchListener) -> None:
@@ -137,11 +150,13 @@ def search_key(config: RunConfig, prepared_key: str) -> str:
     """The content hash of what the search depends on, which how often it saves its state is not."""
     values = config.to_dict()
     del values["train"]["checkpoint_interval_s"]
-    return content_hash(prepared_key, config.seed, [values[name] for name in ("model", "search", "train", "augment")])
+    sections = [values[name] for name in ("model", "search", "train", "augment")]
+    return content_hash(prepared_key, config.seed, sections, source_hashes(config), warm.content(config))
 
 
 def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:
     """The objective of a config's trials, also of the winner's refit and the baselines."""
+    source = warm.read(config)
     return Objective(
         task=prepared.target.task,
         metric=own_unit(metric, prepared.target),
@@ -155,6 +170,8 @@ def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Obje
             num_threads=max(1, int(config.search.resources_per_trial.cpu)),
         ),
         costs=config.search.costs,
+        code=code_of(config.model),
+        warm=None if source is None else source.start,
     )
 
 
@@ -167,22 +184,22 @@ def _search(
     scratch: Path | None,
     log: TrialLog,
 ) -> dict[str, Any]:
-    search = _begin(config, metric, listener, max_concurrent, log)
     objective = objective_for(config, prepared, metric)
     recipes = {name for name in prepared.pipelines if name in _recipes(config)}
     data: Data = {name: _rows(prepared, name) for name in recipes}
-    if max_concurrent is None:
-        from distml.tune import local
+    with begun(config, metric, listener, max_concurrent, log) as search:
+        if max_concurrent is None:
+            from distml.tune import local
 
-        records = local.run_trials(search, objective, data, log.files)
-    else:
-        from distml.tune import on_ray
+            records = local.run_trials(search, objective, data, log.files)
+        else:
+            from distml.tune import on_ray
 
-        with tempfile.TemporaryDirectory(prefix="distml-tune-", dir=scratch) as folder:
-            records = on_ray.run_trials(
-                search, objective, data, log.files, config.search,
-                folder=Path(folder), max_concurrent=max_concurrent,
-            )  # fmt: skip
+            with tempfile.TemporaryDirectory(prefix="distml-tune-", dir=scratch) as folder:
+                records = on_ray.run_trials(
+                    search, objective, data, log.files, config.search,
+                    folder=Path(folder), max_concurrent=max_concurrent,
+                )  # fmt: skip
     if best_of(records, metric) is None:
         reasons = sorted({record.reason for record in records if record.reason})
         raise TrainingError(
@@ -191,7 +208,11 @@ def _search(
             where="tune",
             remedy="give search.time_budget_s more time" if not reasons else None,
         )
-    return {"records": [record.to_dict() for record in records]}
+    return {
+        "records": [record.to_dict() for record in records],
+        **insight(records, space_of(config), metric, config.search.costs),
+        "study": {"name": config.name, "file": f"{log.files.folder}/{STUDY_FILE}"},
+    }
 
 
 def _rows(prepared: Prepared, recipe: str) -> tuple[FeatureBatch, FeatureBatch | None]:
@@ -199,48 +220,6 @@ def _rows(prepared: Prepared, recipe: str) -> tuple[FeatureBatch, FeatureBatch |
     if prepared.plan.num_folds:
         return prepared.fit_rows(recipe), None
     return prepared.features(recipe, "train"), prepared.features(recipe, "validation")
-
-
-def _begin(
-    config: RunConfig, metric: Metric, listener: SearchListener, max_concurrent: int | None, log: TrialLog
-) -> Search:
-    """The search, gone on with where its log has trials already."""
-    begun = log.read()
-    if begun and all(trial.record is not None and trial.record.score is None for trial in begun):
-        return _begin_again("every trial had failed", config, metric, listener, max_concurrent, log)
-    lag = log.begin({"lag": max(MIN_LAG, max_concurrent or 1)})["lag"]
-    study = _study(config, metric, lag)
-    if not study.replay([(trial.candidate, trial.record) for trial in begun]):
-        why = "this version of distml or Optuna draws other candidates"
-        return _begin_again(why, config, metric, listener, max_concurrent, log)
-    if begun:
-        num_ended = sum(trial.record is not None for trial in begun)
-        listener.on_note(f"goes on: {num_ended} of {len(begun)} trials had ended")
-    scheduler = scheduler_for(config.search.scheduler, metric, max_epochs=config.train.max_epochs, lag=lag)
-    return Search(
-        study, scheduler, listener, log, begun,
-        budget=Budget.of(config.search), num_kept=max(3 * config.search.ensemble_size, 3),
-    )  # fmt: skip
-
-
-def _begin_again(
-    why: str, config: RunConfig, metric: Metric, listener: SearchListener, max_concurrent: int | None, log: TrialLog
-) -> Search:
-    log.clear()
-    listener.on_note(f"begins again: {why}")
-    return _begin(config, metric, listener, max_concurrent, log)
-
-
-def _study(config: RunConfig, metric: Metric, lag: int) -> Study:
-    return Study(
-        SearchSpace.of(config.model.families, config.search.space),
-        metric,
-        num_samples=config.search.num_samples,
-        sampler=config.search.sampler,
-        seed=config.seed,
-        lag=lag,
-        points=[(point.family, point.params) for point in config.search.points_to_evaluate],
-    )
 
 
 def _recipes(config: RunConfig) -> set[str]:

@@ -80,7 +80,7 @@ def _check_finite(space: SearchSpace) -> None:
         endless = [name for name, distribution in distributions.items() if distribution.values() is None]
         if endless:
             known = FAMILIES[family].defaults
-            fixed = ", ".join(f"{name}: {known[name]}" for name in endless)
+            fixed = ", ".join(f"{name}: {known.get(name, '...')}" for name in endless)
             raise ConfigError(
                 "a grid is made of values that can be counted",
                 received=", ".join(f"{name} {distributions[name]}" for name in endless),

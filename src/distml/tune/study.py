@@ -46,6 +46,7 @@ class Study:
     ) -> None:
         check_sampler(sampler, space, shares or {})
         self.space = space
+        self.metric = metric
         self.lag = lag
         self._sampler, self._costs, self._shares = sampler, tuple(costs), shares or {}
         first = first_points(space, points)
@@ -108,6 +109,10 @@ class Study:
     def complete(self, record: TrialRecord) -> None:
         """Notes what became of a candidate."""
         self._told[record.number] = record
+
+    def parents(self) -> tuple[int, ...]:
+        """No candidate goes on from another's state."""
+        return ()
 
     def _tell(self, record: TrialRecord) -> None:
         from optuna.trial import TrialState

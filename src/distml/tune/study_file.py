@@ -1,10 +1,9 @@
 """The search as an Optuna study in a file, for `optuna.load_study` and optuna-dashboard: live, and read by people only.
 
-    <folder>/study.log      an Optuna journal (JournalFileBackend) with one study of the run config's name
-
-It is written from what the search tells its listeners, and written anew from the trial log when a search goes on: the
-log is the truth, and where both differ the file is wrong. Unlike the study that draws candidates it holds nothing of a
-sampler's state. In remote storage it is a copy, made now and then and at the end.
+It is an Optuna journal (`JournalFileBackend`) with one study of the run config's name. It is written from what the
+search tells its listeners, and anew from the trial log when a search goes on: the log is the truth, and where both
+differ the file is wrong. Unlike the study that draws candidates it holds nothing of a sampler's state. In remote
+storage it is a copy, made now and then and at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from distml.tune.space import SearchSpace
 from distml.tune.study import told_as
 from distml.tune.translation import distributions, params_of
 
-FILE = "study.log"
 _FLUSH_INTERVAL_S = 1.0  # between writes while no trial ends
 _COPY_INTERVAL_S = 30.0  # between copies to remote storage
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -48,7 +46,7 @@ class StudyFile:
     def __init__(
         self,
         storage: Storage,
-        folder: str,
+        key: str,
         name: str,
         space: SearchSpace,
         metric: Metric,
@@ -56,7 +54,7 @@ class StudyFile:
         listener: SearchListener,
     ) -> None:
         self._space, self._costs, self._listener = space, tuple(costs), listener
-        self._place = _Place(storage, f"{folder}/{FILE}")
+        self._place = _Place(storage, key)
         self._backend = _Batches(self._place.path)
         self._journal = JournalStorage(self._backend)
         directions = [StudyDirection.MAXIMIZE if metric.sign > 0 else StudyDirection.MINIMIZE]
@@ -183,7 +181,7 @@ class _Place:
     def __init__(self, storage: Storage, key: str) -> None:
         self._storage, self._key = storage, key
         self._folder = None if storage.is_local else tempfile.TemporaryDirectory(prefix="distml-")
-        self.path = Path(storage.uri(key)) if self._folder is None else Path(self._folder.name, FILE)
+        self.path = Path(storage.uri(key)) if self._folder is None else Path(self._folder.name, "study.log")
         self._copied_at = 0.0
 
     def copy(self, after_s: float) -> None:

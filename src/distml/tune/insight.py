@@ -1,0 +1,24 @@
+"""What a search says once it has ended: which trials no other beats, and what the scores hung on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from distml.config.search import Cost
+from distml.metrics import Metric
+from distml.tune.importance import importance_of
+from distml.tune.objective import TrialRecord
+from distml.tune.pareto import front_of
+from distml.tune.space import SearchSpace
+
+
+def insight(
+    records: Sequence[TrialRecord], space: SearchSpace, metric: Metric, costs: Sequence[Cost]
+) -> dict[str, Any]:
+    """As JSON: `importance`, see `Importance`; `pareto`, the numbers of the trials on the front, the best score first,
+    empty with one objective."""
+    return {
+        "importance": importance_of(records, space, metric).to_dict(),
+        "pareto": front_of(records, metric, costs),
+    }
