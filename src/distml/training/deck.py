@@ -29,7 +29,8 @@ class Deck:
         self.batch_size = auto_batch_size(len(batch)) if config.batch_size == "auto" else config.batch_size
         self.step_size = self.batch_size * config.accumulate
         self.is_weighted = bool((self.rows.weight != 1).any())
-        self.augment = augmenter(self.rows, spec, settings) if settings.augment.is_on else None
+        means = self.rows.numeric.double().mean(dim=0).float()
+        self.augment = augmenter(means, spec, settings) if settings.augment.is_on else None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,12 +53,12 @@ class Deck:
         return self.rows.parts(self.batch_size)
 
 
-def augmenter(rows: Rows, spec: ModelSpec, settings: FitSettings) -> Augmenter:
-    """What varies a fit's mini-batches, with the means of its rows."""
+def augmenter(means: torch.Tensor, spec: ModelSpec, settings: FitSettings) -> Augmenter:
+    """What varies a fit's mini-batches. means: of each number over the training rows, float32 [f]."""
     return Augmenter(
         config=settings.augment,
         seed=settings.seed,
-        means=rows.numeric.double().mean(dim=0).float(),
+        means=means,
         fills={name: tensor.mean for name, tensor in spec.input.tensors.items()},
         num_classes=0 if spec.task == "regression" else spec.input.num_outputs,
     )

@@ -12,11 +12,12 @@ from distml.models.build import FAMILIES
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch, OnNote
 from distml.training.course import Course
 from distml.training.learner import Learner
+from distml.training.shards import Shards
 
 
 def fit(
     spec: ModelSpec,
-    train: FeatureBatch,
+    train: FeatureBatch | Shards,
     validation: FeatureBatch | None,
     metric: Metric,
     settings: FitSettings,
@@ -25,7 +26,8 @@ def fit(
 ) -> FitResult:
     """Fits a model; with validation rows the best epoch by `metric` is kept, without them the last.
 
-    train, validation: batches of n and m rows with targets. Regression scores are of standardised targets.
+    train, validation: batches of n and m rows with targets; training rows of a network may be shards, which are read
+    epoch by epoch. Regression scores are of standardised targets.
     Raises `TrainingError` when the loss or the validation score is no longer a number, when the loss grows beyond
     all measure, and when memory doesn't suffice.
     """
@@ -33,16 +35,24 @@ def fit(
     if "train_fn" in spec.code:
         from distml.training.own import OwnCourse
 
-        return OwnCourse(spec, train, validation, metric, settings, notes).run(on_epoch)
+        return OwnCourse(spec, _held(spec, train, notes), validation, metric, settings, notes).run(on_epoch)
     return Course(begin(spec, train, settings, notes), validation, metric, settings, notes).run(on_epoch)
 
 
-def begin(spec: ModelSpec, train: FeatureBatch, settings: FitSettings, notes: Notes) -> Learner:
+def begin(spec: ModelSpec, train: FeatureBatch | Shards, settings: FitSettings, notes: Notes) -> Learner:
     """A learner of a spec's family that has learnt nothing yet."""
     if FAMILIES[spec.family].kind == "trees":
         from distml.training.boosting import TreeLearner
 
-        return TreeLearner(spec, train, settings, notes)
+        return TreeLearner(spec, _held(spec, train, notes), settings, notes)
     from distml.training.loop import NetworkLearner
 
     return NetworkLearner(spec, train, settings, notes)
+
+
+def _held(spec: ModelSpec, train: FeatureBatch | Shards, notes: Notes) -> FeatureBatch:
+    """The rows in memory, for a fit that can't do without."""
+    if isinstance(train, FeatureBatch):
+        return train
+    notes(f"{spec.family}: holds all of its {len(train):,} training rows, as it can't be fitted from a stream")
+    return train.whole()

@@ -6,7 +6,7 @@ What is random in an epoch follows from the seed and its number: the order of ro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
@@ -17,11 +17,10 @@ from torch import nn
 from distml.batch import FeatureBatch
 from distml.errors import TrainingError
 from distml.models.base import Model, ModelSpec
-from distml.models.build import build_network, learned
+from distml.models.build import build_network
 from distml.models.network import NetworkModel
 from distml.training.averaging import Averaging
 from distml.training.base import FitSettings, Notes
-from distml.training.deck import Deck
 from distml.training.device import choose_device
 from distml.training.divergence import no_number
 from distml.training.initial import begin_with, to_training
@@ -30,13 +29,13 @@ from distml.training.optimizer import Optimizer
 from distml.training.precision import choose_precision
 from distml.training.rows import Rows
 from distml.training.schedule import rate
-from distml.training.weights import weighed
+from distml.training.stream import Dealing, TrainingRows, deal, with_learned
 
 
 class NetworkLearner:
     """Implements `Learner`."""
 
-    def __init__(self, spec: ModelSpec, train: FeatureBatch, settings: FitSettings, notes: Notes) -> None:
+    def __init__(self, spec: ModelSpec, train: TrainingRows, settings: FitSettings, notes: Notes) -> None:
         torch.set_num_threads(settings.num_threads)
         torch.manual_seed(settings.seed)
         self.config = settings.config
@@ -47,7 +46,7 @@ class NetworkLearner:
         self.precision = choose_precision(self.config.precision, self.device)
         if self.precision.name != "float32":
             notes(f"precision: {self.precision.name} on {self.precision.device}")
-        self.spec = learned(spec, train)
+        self.spec = with_learned(spec, train)
         self.module: nn.Module = build_network(self.spec)
         begin_with(self.module, settings, notes)
         self.module.to(self.device)
@@ -55,7 +54,7 @@ class NetworkLearner:
         self.optimizer = Optimizer(self.module, spec.params, self.precision.scaler())
         self.averaging = Averaging(self.config.averaging, self.module) if self.config.averaging is not None else None
         self.loss = loss_for(self.spec, self.config)
-        self.deck = Deck(weighed(train, spec.task, self.config), self.spec, self.device, settings)
+        self.deck: Dealing = deal(train, self.spec, self.device, settings)
         self.rows_at_once = self.deck.batch_size
         self._has_halved = False
         self._step = 0  # the number of the next one, over the whole fit
@@ -109,6 +108,10 @@ class NetworkLearner:
             torch.cuda.empty_cache()
         return self.gradients(rows)
 
+    def parts(self, rows: Rows) -> Iterable[Rows]:
+        """A step's rows as this process takes them, one part after another."""
+        return rows.parts(self.rows_at_once)
+
     def predict(self, batch: FeatureBatch) -> np.ndarray:
         try:
             return NetworkModel(self.spec, self._present).predict(batch)
@@ -153,7 +156,7 @@ class NetworkLearner:
         forward = self.module if self.compiled is None else self.compiled
         weight = rows.weight.sum().clamp_min(1e-12) if self.deck.is_weighted else max(len(rows), 1)
         losses = []
-        for part in rows.parts(self.rows_at_once):
+        for part in self.parts(rows):
             with self.precision.cast():
                 outputs = forward(part.numeric, part.categorical, part.tensors)
                 by_row = self.loss(outputs, part.target)  # [b]

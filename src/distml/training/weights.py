@@ -20,6 +20,18 @@ def weighed(train: FeatureBatch, task: Task, config: TrainConfig) -> FeatureBatc
     """
     if config.class_weights == "none":
         return train
+    check_classes(task)
+    return weighed_by(train, class_weights(*training_rows(train)))
+
+
+def weighed_by(train: FeatureBatch, by_class: np.ndarray) -> FeatureBatch:
+    """Rows whose weights are multiplied by their class's."""
+    target, weight = training_rows(train)
+    return replace(train, weight=(weight * by_class[target]).astype(np.float32))
+
+
+def check_classes(task: Task) -> None:
+    """Raises `ConfigError` where balanced classes are asked for of a target that has none."""
     if task == "regression":
         raise ConfigError(
             "balanced weights are of classes",
@@ -27,8 +39,6 @@ def weighed(train: FeatureBatch, task: Task, config: TrainConfig) -> FeatureBatc
             where="train.class_weights",
             remedy="leave it out, or give rows a weight with data.roles.weight",
         )
-    target, weight = training_rows(train)
-    return replace(train, weight=(weight * class_weights(target, weight)[target]).astype(np.float32))
 
 
 def class_weights(target: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -39,6 +49,10 @@ def class_weights(target: np.ndarray, weight: np.ndarray) -> np.ndarray:
     >>> class_weights(np.array([0, 0, 0, 1]), np.ones(4)).tolist()
     [0.6666666666666666, 2.0]
     """
-    total = np.bincount(target, weights=weight)
+    return balanced(np.bincount(target, weights=weight))
+
+
+def balanced(total: np.ndarray) -> np.ndarray:
+    """`class_weights` of what the rows of each class weigh together, [k]."""
     present = total > 0
     return np.divide(total.sum() / present.sum(), total, out=np.zeros_like(total), where=present)
