@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from distml.lifecycle.estimate import Timing, scaled_s, timings
+from distml.lifecycle.estimate import Timing, Work, scaled_s, timings, trial_seconds, untold
 from distml.storage import Storage
 
 
@@ -18,9 +18,13 @@ def record(run, minutes_ago, seconds, **changes):
         "started_at": (datetime.now(UTC) - timedelta(minutes=minutes_ago)).isoformat(),
         "stages": {"prepare": "p", "tune": "s", "train": "t", "evaluate": "t"},
         "seconds": dict.fromkeys(("prepare", "tune", "train", "evaluate"), seconds),
-        "config": {"search": {"num_samples": 20}},
+        "config": {"search": {"num_samples": 20}, "model": {"families": ["mlp"]}},
         **changes,
     }
+
+
+def work(num_rows=100, num_trials=20, families=("mlp",), **more):
+    return Work(num_rows=num_rows, num_trials=num_trials, families=families, **more)
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def storage(tmp_path):
 def test_a_stage_is_timed_by_the_run_that_made_it(storage):
     found = timings(storage, [record("a", 5, 60.0), record("b", -5, 0.0)])
     assert set(found) == {"prepare", "tune", "train", "evaluate"}
-    assert found["tune"] == Timing(run="a", seconds=60.0, num_rows=100, num_trials=20)
+    assert found["tune"] == Timing(run="a", seconds=60.0, work=work())
 
 
 def test_the_newest_counts_stage_by_stage(storage):
@@ -59,7 +63,7 @@ def test_a_run_that_ended_early_times_what_it_reached(storage):
 
 def test_rows_that_are_gone_are_not_made_up(storage):
     storage.delete("prepared/p")
-    assert timings(storage, [record("a", 5, 60.0)])["train"].num_rows is None
+    assert timings(storage, [record("a", 5, 60.0)])["train"].work.num_rows is None
 
 
 @pytest.mark.parametrize(
@@ -77,5 +81,43 @@ def test_rows_that_are_gone_are_not_made_up(storage):
     ],
 )
 def test_scaling(stage, then_rows, rows, trials, budget_s, seconds):
-    then = Timing(run="a", seconds=60.0, num_rows=then_rows, num_trials=20)
-    assert scaled_s(stage, then, num_rows=rows, num_trials=trials, budget_s=budget_s) == seconds
+    then = Timing(run="a", seconds=60.0, work=work(then_rows))
+    assert scaled_s(stage, then, work(rows, trials), {}, budget_s) == seconds
+
+
+@pytest.mark.parametrize(
+    ("stage", "then", "now", "seconds"),
+    [
+        ("tune", {}, {"folds": 5}, 240.0),  # five fits on four fifths of the rows
+        ("tune", {"folds": 5}, {"folds": 3}, 30.0),
+        ("train", {}, {"folds": 5}, 60.0),
+        ("train", {}, {"ensemble_size": 8}, 480.0),
+        ("train", {"ensemble_size": 8}, {}, 7.5),
+        ("tune", {}, {"ensemble_size": 8}, 60.0),
+        ("tune", {"families": ("mlp", "tabm")}, {}, 60.0),  # which of them it chose then is taken to be as now
+        ("tune", {}, {"families": ("mlp", "tabm")}, 180.0),
+        ("tune", {}, {"families": ("trees",)}, None),
+        ("tune", {"families": ("trees",)}, {}, None),
+        ("train", {}, {"families": ("trees",)}, 60.0),
+    ],
+)
+def test_folds_ensembles_and_families_multiply(stage, then, now, seconds):
+    timing = Timing(run="a", seconds=60.0, work=work(**then))
+    assert scaled_s(stage, timing, work(**now), {"mlp": 1.0, "tabm": 5.0}, None) == seconds
+
+
+def test_families_that_nothing_tells_of_are_named():
+    assert untold(work(families=("mlp", "tabm", "trees")), {"mlp": 1.0}) == ["tabm", "trees"]
+
+
+def test_what_a_trial_takes_is_told_by_the_newest_search_that_had_one_of_its_family(storage):
+    def trials(*given):
+        return {"records": [{"family": name, "state": state, "seconds": seconds} for name, state, seconds in given]}
+
+    storage.write_json("searched/old/result.json", trials(("mlp", "finished", 900.0), ("tabm", "finished", 40.0)))
+    storage.write_json(
+        "searched/s/result.json", trials(("mlp", "finished", 10.0), ("mlp", "pruned", 2.0), ("trees", "failed", 1.0))
+    )
+    old = record("a", 9, 60.0, config={"search": {"num_samples": 2}, "split": {"folds": 5}})
+    old["stages"] = {"prepare": "p", "tune": "old"}
+    assert trial_seconds(storage, [old, record("b", 5, 60.0)]) == pytest.approx({"mlp": 0.06, "tabm": 0.1})

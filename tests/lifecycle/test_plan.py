@@ -136,6 +136,19 @@ def test_a_time_budget_bounds_the_search(ran):
     assert planned.stages[1].seconds == 7
 
 
+def test_device_hours_bound_it_by_how_many_trials_run_at_once(ran):
+    folder, _ = ran
+    planned = plan(config(folder, search="{num_samples: 100000, metric: log_loss, device_hours: 0.01}"), HERE)
+    assert planned.stages[1].seconds == pytest.approx(36 / planned.trials.at_once)
+
+
+def test_a_family_that_no_earlier_trial_tells_of_leaves_the_time_unknown(ran):
+    folder, _ = ran
+    planned = plan(config(folder, model="{families: [linear, tabm]}"), HERE)
+    assert (planned.stages[1].seconds, planned.seconds) == (None, None)
+    assert planned.stages[1].note == "no earlier trial tells of tabm"
+
+
 def test_features_as_prepared_are_no_more_than_what_was_estimated(ran, tmp_path):
     folder, _ = ran
     estimated, known = plan(config(tmp_path), HERE).feature_bytes, plan(config(folder), HERE).feature_bytes

@@ -41,6 +41,7 @@ def _document(planned: Plan, address: str | None) -> dict[str, Any]:
             **asdict(trials),
             "resources": config.search.resources_per_trial.model_dump(),
             "time_budget_s": config.search.time_budget_s,
+            "device_hours": config.search.device_hours,
         },
         "replicas": {**config.serve.autoscaling.model_dump(), "num_cpus": config.serve.num_cpus},
         "rows": {name: None if extent is None else asdict(extent) for name, extent in planned.rows.items()},
@@ -96,6 +97,7 @@ def _trials(planned: Plan) -> str:
     each = f"{search.workers_per_trial} workers of {each}" if search.workers_per_trial > 1 else each
     left = f", {trials.num_left} left" if trials.num_ended else ""
     budget = f", for at most {duration(search.time_budget_s)}" if search.time_budget_s else ""
+    budget += f", at most {search.device_hours:g} device-hours" if search.device_hours else ""
     return f"{trials.num_samples}{left}; {trials.at_once} at once, {each} each{budget}"
 
 

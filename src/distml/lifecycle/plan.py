@@ -5,12 +5,13 @@ It reads what `run` would read first, and finds each stage's result under the ke
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from distml.cluster.capacity import Capacity, check, memory_warnings, tightness
 from distml.config import RunConfig, with_absolute_paths
-from distml.lifecycle.estimate import Timing, scaled_s, timings
+from distml.lifecycle.estimate import Timing, Work, scaled_s, timings, trial_seconds, untold
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.extent import Extent, extent_of, feature_bytes
 from distml.lifecycle.prepare import check_source, prepare_key
@@ -24,6 +25,7 @@ from distml.lifecycle.where import where_to_prepare
 from distml.models import FAMILIES
 from distml.secrets import with_secrets
 from distml.storage import Storage
+from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
 
 State = Literal["cached", "goes on", "runs", "depends"]
@@ -91,8 +93,11 @@ def plan(config: RunConfig, capacity: Capacity) -> Plan:
         check_choices(config, prepared)
     rows = _rows(config, prepared)
     stages, trials = _stages(config, storage, at_once)
-    before = timings(storage, list_runs(storage, config.name))
-    stages = tuple(_timed(stage, before.get(stage.stage), _sum(rows), trials, config) for stage in stages)
+    records = list_runs(storage, config.name)
+    before, known = timings(storage, records), trial_seconds(storage, records)
+    work = Work.of(config.to_dict(), _sum(rows), trials.num_left)
+    budget_s = Budget.of(config.search).left_s(0.0, (), at_once)
+    stages = tuple(_timed(stage, before.get(stage.stage), work, known, budget_s) for stage in stages)
     sizes = _feature_bytes(config, prepared, _sum(rows))
     return Plan(
         config=config, capacity=capacity, stages=stages, trials=trials, rows=rows, feature_bytes=sizes,
@@ -178,13 +183,13 @@ def _evaluate(config: RunConfig, storage: Storage, train: StagePlan) -> StagePla
 
 
 def _timed(
-    stage: StagePlan, timing: Timing | None, num_rows: int | None, trials: TrialsPlan, config: RunConfig
+    stage: StagePlan, then: Timing | None, work: Work, trials: Mapping[str, float], budget_s: float | None
 ) -> StagePlan:
     if stage.state == "cached":
         return replace(stage, seconds=0.0)
-    if timing is None:
+    if then is None:
         return stage
-    seconds = scaled_s(
-        stage.stage, timing, num_rows=num_rows, num_trials=trials.num_left, budget_s=config.search.time_budget_s
-    )
+    seconds = scaled_s(stage.stage, then, work, trials, budget_s)
+    if seconds is None and not stage.note:
+        return replace(stage, note=f"no earlier trial tells of {', '.join(untold(work, trials))}")
     return replace(stage, seconds=seconds)
