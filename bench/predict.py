@@ -84,7 +84,7 @@ def measure(folder: Path, num_rows: int, num_files: int, family: str, num_rounds
     requests = records_from_table(table_of(NUM_REQUESTS, 0).drop_columns(["y"]))
 
     def score(engine: Engine) -> None:
-        predict_table(version, storage, source, f"{folder}/out/", engine)
+        predict_table(version, storage, source, f"{folder}/out/", engine, overwrite=True)
 
     with local_cluster():
         from distml.data.on_ray import RayEngine

@@ -59,6 +59,18 @@ def test_a_table_may_be_written_in_another_way(home: Path) -> None:
     assert pq.read_table(home / "semicolons.parquet").num_rows == 569
 
 
+def test_what_is_there_is_replaced_only_where_that_is_asked_for(home: Path) -> None:
+    (home / "mine.csv").write_text("precious\n")
+    given = ("--in", "table.csv", "--out", "mine.csv")
+    done = predict(home, *given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{home}/mine.csv is there already" in done.stderr
+    assert "Remedy: --overwrite" in done.stderr
+    assert (home / "mine.csv").read_text() == "precious\n"
+    assert predict(home, *given, "--overwrite").returncode == 0
+    assert len((home / "mine.csv").read_text().splitlines()) == 570
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -67,7 +67,7 @@ def shop(shops):
 def plan(shop, tmp_path):
     def plan_to(out: str, source: str = "in*", **dialect):
         given = source_of(shop[1], shop[0], str(tmp_path / source)).model_copy(update=dialect)
-        return plan_scoring(shop[0], shop[1], given, f"{tmp_path}/{out}")
+        return plan_scoring(shop[0], shop[1], given, f"{tmp_path}/{out}", overwrite=True)
 
     return plan_to
 
@@ -373,6 +373,16 @@ def test_the_input_is_never_written_over(plan, tmp_path):
     with pytest.raises(DataError, match="another place"):
         plan("in.parquet")
     assert (tmp_path / "in.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out/"])
+def test_earlier_predictions_are_replaced_only_where_that_is_asked_for(shop, score, tmp_path, out):
+    pq.write_table(rows(3), tmp_path / "in.parquet")
+    score(out)
+    source = source_of(shop[1], shop[0], f"{tmp_path}/in.parquet")
+    with pytest.raises(DataError, match="is there already") as caught:
+        plan_scoring(shop[0], shop[1], source, f"{tmp_path}/{out}")
+    assert caught.value.remedy == "--overwrite, or another name"
 
 
 def test_only_parquet_csv_and_folders_are_written(plan, tmp_path):

@@ -43,6 +43,7 @@ def predict(
     out: Out,
     overrides: Overrides = [],  # noqa: B006 - typer copies it
     storage: StorageOption = DEFAULT_STORAGE,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace earlier predictions at --out")] = False,
     engine: Where = "auto",
     json: Json = False,
 ) -> None:
@@ -61,7 +62,7 @@ def predict(
     table = source_of(home, version, source, overrides)
     try:
         with one_state(table):
-            job = plan_scoring(version, home, table, out)
+            job = plan_scoring(version, home, table, out, overwrite=overwrite)
             with _started(engine, job) as chosen:
                 scored = job.run(chosen, _progress(len(job.fragments)))
     except KeyboardInterrupt:
@@ -96,7 +97,7 @@ def _progress(num_fragments: int) -> Callable[[int, int], None]:
 
     def progress(num_done: int, num_rows: int) -> None:
         nonlocal told
-        if time.monotonic() - told > _PROGRESS_S:
+        if num_done < num_fragments and time.monotonic() - told > _PROGRESS_S:
             told = time.monotonic()
             say(f"{num_done:,} of {num_fragments:,} fragments, {num_rows:,} rows")
 

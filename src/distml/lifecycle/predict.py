@@ -29,17 +29,20 @@ from distml.schema import Schema
 from distml.storage import Storage, dump_json
 
 
-def plan_scoring(version: Version, storage: Storage, source: SourceConfig, out: str) -> ScoringJob:
+def plan_scoring(
+    version: Version, storage: Storage, source: SourceConfig, out: str, *, overwrite: bool = False
+) -> ScoringJob:
     """What is to be done to score a source into `out`: a .parquet or .csv file, or a folder of Parquet parts.
 
-    Raises `DataError` where the files don't share their columns or lack the model's, have columns that scoring adds,
-    or where `out` is no such place or holds something else.
+    overwrite: earlier predictions there are replaced, when the new ones are whole. Raises `DataError` where the files
+    don't share their columns or lack the model's, have columns that scoring adds, or where `out` is no such place or
+    is taken.
     """
     import pyarrow as pa
 
     fragments = list_fragments(source)
     destination = Destination.parse(out)
-    destination.check(_paths(fragments, source))
+    destination.check(_paths(fragments, source), overwrite=overwrite)
     manifest = storage.read_json(f"{version.package}/{MANIFEST}")
     schema = require_code(storage, version.package)
     source = without_target(source, fragments[0], schema.target.name)
@@ -71,10 +74,12 @@ def source_of(storage: Storage, version: Version, uri: str, overrides: Sequence[
     return parse_config(dump_json(told).decode(), overrides).data.source
 
 
-def predict_table(version: Version, storage: Storage, source: SourceConfig, out: str, engine: Engine) -> Scored:
+def predict_table(
+    version: Version, storage: Storage, source: SourceConfig, out: str, engine: Engine, *, overwrite: bool = False
+) -> Scored:
     """Scores every row of a source, as `plan_scoring` and `ScoringJob.run` say."""
     with one_state(source):
-        return plan_scoring(version, storage, source, out).run(engine)
+        return plan_scoring(version, storage, source, out, overwrite=overwrite).run(engine)
 
 
 def without_target(source: SourceConfig, fragment: Fragment, target: str) -> SourceConfig:

@@ -101,7 +101,19 @@ def test_an_empty_folder_and_earlier_predictions_may_be_replaced(destination, tm
     (tmp_path / "out").mkdir()
     for name in names:
         (tmp_path / "out" / name).touch()
-    destination.check([])
+    destination.check([], overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("out", "taken"), [("t.csv", "t.csv"), ("t.csv", "t.csv.quarantine.csv"), ("t/", "t/_SUCCESS")]
+)
+def test_what_is_there_stays_unless_it_is_to_be_replaced(tmp_path, out, taken):
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).touch()
+    destination = Destination.parse(f"{tmp_path}/{out}")
+    with pytest.raises(DataError, match="is there already"):
+        destination.check([])
+    destination.check([], overwrite=True)
 
 
 def test_files_and_folders_do_not_replace_each_other(tmp_path, destination):

@@ -55,8 +55,11 @@ class Destination:
         """The key of the file for what is not in the table."""
         return f"{self.name}/{QUARANTINE}" if self.is_folder else f"{self.name}.quarantine.csv"
 
-    def check(self, read: Iterable[str]) -> None:
-        """Raises `DataError` where something would be lost: a file that is read, or what nobody wrote here before."""
+    def check(self, read: Iterable[str], *, overwrite: bool = False) -> None:
+        """Raises `DataError` where something would be lost: a file that is read, what is there already.
+
+        overwrite: earlier predictions may be replaced; what isn't known to be such in a folder stays all the same.
+        """
         places = [_real(self.home.uri(key)) for key in (self.name, self.quarantine)]
         for path in map(_real, read):
             if path in places or (self.is_folder and path.startswith(f"{places[0]}/")):
@@ -68,8 +71,16 @@ class Destination:
                 f"predictions go to {wanted}", received="something else of that name", where=str(place),
                 remedy="remove it, or choose another name",
             )  # fmt: skip
-        if self.is_folder:
-            self._check_replaceable(self.home.list(self.name, hidden=True))
+        known = self.home.list(self.name, hidden=True) if self.is_folder else []
+        self._check_replaceable(known)
+        taken = known if self.is_folder else [key for key in (self.name, self.quarantine) if self.home.exists(key)]
+        if taken and not overwrite:
+            raise DataError(
+                "predictions are written over nothing unless that is asked for",
+                received=f"{self.uri if self.is_folder else self.home.uri(taken[0])} is there already",
+                where="--out",
+                remedy="--overwrite, or another name",
+            )
 
     def _check_replaceable(self, names: list[str]) -> None:
         strangers = [name for name in names if not _OURS.fullmatch(name)]
