@@ -197,6 +197,15 @@ def test_status_tells_the_last_decision(home):
     assert about["service"] is None
 
 
+def test_runs_side_by_side_fit_into_80_columns(home):
+    home.storage.write_json("prepared/p1/result.json", PREPARED)
+    runs = [home.run({"prepare": "p1"}, seed=i, result=outcome(0.9 - i / 100, "ft_transformer")) for i in range(4)]
+    lines = home.told("compare", *runs).splitlines()
+    assert max(map(len, lines)) <= 80
+    at = lines.index("  roc_auc")
+    assert lines[at - 1 : at + 3] == ["test", "  roc_auc", "    A  0.9", "    B  0.89 (-0.01 worse)"]
+
+
 def test_gc_tells_what_goes_and_how_much(home):
     runs = [home.run({"prepare": f"p{i}"}) for i in range(3)]
     for i in range(3):

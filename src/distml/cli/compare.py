@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from string import ascii_uppercase
+from textwrap import wrap
 from typing import Annotated, Any
 
 import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
-from distml.cli.output import begin, result, table
+from distml.cli.output import begin, result, room, table
+
+_WIDTH = 80  # where no terminal says how wide it is
 
 Runs = Annotated[list[str], typer.Argument(help="two runs' ids, or more", metavar="RUN RUN")]
 
@@ -31,19 +34,43 @@ def compare(runs: Runs, storage: StorageOption = DEFAULT_STORAGE, json: Json = F
     home = Storage(storage)
     records = [read_run(home, run) for run in runs]
     document = compare_runs(records, [prepared_of(home, record) for record in records])
-    result(document, _text(document))
+    result(document, _text(document, room() or _WIDTH))
 
 
-def _text(document: dict[str, Any]) -> str:
+def _text(document: dict[str, Any], width: int) -> str:
     letters = list(ascii_uppercase[: len(document["runs"])])
     lines = [f"{letter}  {run}" for letter, run in zip(letters, document["runs"], strict=True)]
     lines += [f"\n{remark}" for remark in document["remarks"]]
     for split, metrics in document["metrics"].items():
         if metrics:
-            lines += ["", table([split, *letters], [[name, *_scores(metric)] for name, metric in metrics.items()])]
-    lines += ["", table(["", *letters], _facts(document))]
+            rows = [[name, *_scores(metric)] for name, metric in metrics.items()]
+            lines += ["", _beside([split, *letters], rows, width)]
+    lines += ["", _beside(["", *letters], _facts(document), width)]
     differing = [[name, *(_cell(value) for value in values)] for name, values in document["config"].items()]
-    lines += ["", table(["config", *letters], differing) if differing else "the configs are the same"]
+    lines += ["", _beside(["config", *letters], differing, width) if differing else "the configs are the same"]
+    return "\n".join(lines)
+
+
+def _beside(head: list[str], rows: list[list[str]], width: int) -> str:
+    """A table, or where that is wider than `width` every value in a line of its own.
+
+    >>> print(_beside(["config", "A", "B"], [["seed", "0", "7"]], 80))
+    config  A  B
+    seed    0  7
+    >>> print(_beside(["config", "A", "B"], [["seed", "0", "7"]], 10))
+    config
+      seed
+        A  0
+        B  7
+    """
+    text = table(head, rows)
+    if max(map(len, text.splitlines())) <= width:
+        return text
+    lines = [head[0]] if head[0] else []
+    for name, *values in rows:
+        lines.append(f"  {name}")
+        for letter, value in zip(head[1:], values, strict=True):
+            lines += wrap(value, width, initial_indent=f"    {letter}  ", subsequent_indent=" " * 7)
     return "\n".join(lines)
 
 
