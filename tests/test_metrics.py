@@ -1,3 +1,4 @@
+import math
 import pickle
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 from distml.errors import ConfigError
-from distml.metrics import DEFAULT_METRIC, METRICS, metric_for, score_all
+from distml.metrics import DEFAULT_METRIC, METRICS, decision_metrics, metric_for, score_all
 
 NAN = float("nan")
 TARGET = np.array([0, 0, 1, 1])
@@ -178,3 +179,19 @@ def test_score_all_is_every_metric_of_the_task(task):
     scores = score_all(task, target, prediction)
     assert scores == {m.name: m(target, prediction) for m in METRICS.values() if task in m.tasks}
     assert len(scores) == {"binary": 6, "multiclass": 5, "regression": 3}[task]
+
+
+@pytest.mark.parametrize(
+    ("target", "called", "wanted"),
+    [
+        ([1, 1, 0, 0], [1, 0, 0, 0], (0.75, 1.0, 0.5, 2 / 3)),
+        ([1, 0], [0, 0], (0.5, math.nan, 0.0, 0.0)),
+        ([0, 0], [0, 1], (0.5, 0.0, math.nan, 0.0)),
+        ([0, 0], [0, 0], (1.0, math.nan, math.nan, math.nan)),
+        ([], [], (math.nan,) * 4),
+    ],
+)
+def test_decisions_are_scored_also_where_a_share_is_of_nothing(target, called, wanted):
+    found = decision_metrics(np.array(target, int), np.array(called, bool))
+    assert tuple(found) == ("accuracy", "precision", "recall", "f1")
+    assert tuple(found.values()) == pytest.approx(wanted, nan_ok=True)

@@ -148,3 +148,25 @@ def metric_for(name: str, task: Task, where: str = "search.metric") -> Metric:
 def score_all(task: Task, target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     """Every metric of a task by name."""
     return {metric.name: metric(target, prediction) for metric in METRICS.values() if task in metric.tasks}
+
+
+def decision_metrics(target: np.ndarray, called: np.ndarray) -> dict[str, float]:
+    """What yes-or-no decisions are worth: precision is NaN where no row is called positive, recall where none is.
+
+    target: int [n], 1 is positive; called: bool [n].
+
+    >>> decision_metrics(np.array([0, 1, 1, 0]), np.array([True, True, False, False]))
+    {'accuracy': 0.5, 'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
+    """
+    positive = target == 1
+    hits, num_called, num_positive = np.sum(called & positive), np.sum(called), np.sum(positive)
+    return {
+        "accuracy": _share(np.sum(called == positive), len(target)),
+        "precision": _share(hits, num_called),
+        "recall": _share(hits, num_positive),
+        "f1": _share(2 * hits, num_called + num_positive),
+    }
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / whole) if whole else float("nan")

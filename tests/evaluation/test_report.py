@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -39,6 +41,23 @@ def test_classes_are_judged_by_code(predictors):
     found = evaluate(predictors["multiclass"], table)
     assert [("low", "mid", "top")[code] for code in found.target] == table.column("y").to_pylist()
     assert found.metrics["accuracy"] > 0.7
+
+
+def test_decisions_are_scored_at_the_packages_threshold(predictors):
+    table = table_of("binary", n=300)
+    plain = predictors["binary"]
+    eager = Predictor(replace(plain.package, postprocess=replace(plain.package.postprocess, threshold=0.05)))
+    found, other = evaluate(plain, table), evaluate(eager, table)
+    assert found.metrics == other.metrics  # of probabilities
+    assert found.decisions["threshold"] == 0.5 and other.decisions["threshold"] == 0.05
+    assert found.decisions["accuracy"] == found.metrics["accuracy"]
+    assert other.decisions["recall"] > found.decisions["recall"]
+    assert other.decisions["precision"] < found.decisions["precision"]
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_only_two_classes_are_decided_between(predictors, task):
+    assert evaluate(predictors[task], table_of(task, n=50)).decisions == {}
 
 
 def test_a_class_that_training_never_saw_is_refused(predictors):

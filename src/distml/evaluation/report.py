@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from distml.metrics import score_all
+from distml.metrics import decision_metrics, score_all
 from distml.predictor import Predictor
 from distml.summary import as_numbers
 from distml.target import NumericTarget
@@ -21,11 +21,15 @@ _LATENCY_ROWS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Targets [n] and scores [n, k] or [n] of a predictor on a table's rows, and the metrics of the task."""
+    """Targets [n] and scores [n, k] or [n] of a predictor on a table's rows, and the metrics of the task.
+
+    decisions: what the labels that it tells are worth, at the package's threshold; empty but for two classes.
+    """
 
     target: np.ndarray
     scores: np.ndarray
     metrics: dict[str, float]
+    decisions: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate(predictor: Predictor, table: Any) -> Evaluation:
@@ -34,8 +38,13 @@ def evaluate(predictor: Predictor, table: Any) -> Evaluation:
     Raises `DataError` for a class that the predictor doesn't know.
     """
     target = true_values(predictor, table)
-    scores = predictor.predict(table).scores
-    return Evaluation(target=target, scores=scores, metrics=score_all(predictor.package.task, target, scores))  # type: ignore[arg-type]
+    prediction = predictor.predict(table)
+    decisions: dict[str, float] = {}
+    if prediction.labels is not None and len(prediction.labels) == 2:
+        decisions = {"threshold": predictor.package.postprocess.threshold}
+        decisions |= decision_metrics(target, prediction.values == prediction.labels[1])
+    metrics = score_all(predictor.package.task, target, prediction.scores)  # type: ignore[arg-type]
+    return Evaluation(target=target, scores=prediction.scores, metrics=metrics, decisions=decisions)
 
 
 def true_values(predictor: Predictor, table: Any) -> np.ndarray:

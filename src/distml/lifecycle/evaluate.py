@@ -29,9 +29,10 @@ from distml.target import NumericTarget
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """Metrics on the test rows: of the package, of the baselines by name, and by slice."""
+    """Metrics on the test rows: of the package, of its decisions, of the baselines by name, and by slice."""
 
     metrics: dict[str, float]
+    decisions: dict[str, float]
     baselines: dict[str, dict[str, float]]
     slices: dict[str, list[dict[str, Any]]]
     latency_p99_ms: float
@@ -81,6 +82,7 @@ def _evaluate(prepared: Prepared, trained: Trained, storage: Storage, columns: t
     public = tuple(column for column in columns if not prepared.schema[column].private)
     return {
         "metrics": own.metrics,
+        "decisions": own.decisions,
         "baselines": baselines,
         "slices": slice_metrics(own, table, public, prepared.target.task),
         "latency_p99_ms": one_row_latency_ms(predictor, table),

@@ -52,6 +52,7 @@ class RunResult:
                 "test": evaluated.metrics if evaluated else None,
                 "validation": trained.validation if trained else None,
             },
+            "decisions": evaluated.decisions if evaluated else None,
             "baselines": evaluated.baselines if evaluated else None,
             "best": self._best() if searched else None,
             "ensemble": trained.members if trained else None,
