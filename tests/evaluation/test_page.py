@@ -38,8 +38,16 @@ class Page(HTMLParser):
 def record(number, state="finished", score=0.9, reason=None, **params):
     return {
         "number": number, "family": "mlp", "params": params or {"lr": 0.001, "width": 64}, "state": state,
-        "score": score, "best_epoch": 3, "num_epochs": 5, "seconds": 1.25, "reason": reason,
+        "score": score, "best_epoch": 3, "num_epochs": 5, "seconds": 1.25, "reason": reason, "objectives": {},
     }  # fmt: skip
+
+
+def search(**changes):
+    importance = {"families": {"mlp": {"lr": 0.75, "width": 0.25}, "linear": {}}, "family": 0.4,
+                  "notes": ("trees: 3 trials with a score, 12 are needed to tell what mattered",)}  # fmt: skip
+    study = {"name": "adult", "file": "/store/study.log", "dashboard": "optuna-dashboard /store/study.log",
+             "python": 'optuna.load_study(study_name="adult", ...)'}  # fmt: skip
+    return {"costs": (), "pareto": (), "importance": importance, "study": study, **changes}
 
 
 def report(**changes):
@@ -68,6 +76,7 @@ def report(**changes):
             {"rule": "exact repeats", "column": None, "count": 1, "action": "drop", "examples": (), "remedy": None,
              "table": None},
         ],
+        "search": search(),
         "lineage": {"source": "adult.data", "prepared": "0123", "searched": "4567", "package": "89ab"},
         **changes,
     }  # fmt: skip
@@ -77,7 +86,8 @@ def test_shows_what_the_run_came_to():
     text = " ".join(Page(render(report())).texts)
     for shown in (
         "adult-20260101-120000-ab12", "Not promoted", "version 3", "roc_auc 0.7 must be at least 0.8", "16,281",
-        "0.9123", "dummy", "too few rows", "exact repeats", "30.0 s", "a training loss",
+        "0.9123", "dummy", "too few rows", "exact repeats", "30.0 s", "a training loss", "75 %", "explains 40 %",
+        "12 are needed", "optuna-dashboard /store/study.log", "optuna.load_study(",
     ):  # fmt: skip
         assert shown in text
 
@@ -92,6 +102,16 @@ def test_is_well_formed_and_asks_for_nothing_else():
     assert "https:" not in html
     assert "@import" not in html
     assert "url(" not in html
+
+
+def test_the_front_of_several_objectives_is_a_picture_and_a_table():
+    records = [{**record(i, score=score), "objectives": {"size_mb": size}}
+               for i, score, size in ((1, 0.9, 2.0), (2, 0.8, 1.0), (3, 0.7, 3.0))]  # fmt: skip
+    page = Page(render(report(records=records, search=search(costs=("size_mb",), pareto=(1, 2)))))
+    assert page.tags.count("svg") == 2
+    assert sum(name == "stroke" and value == "var(--ink)" for name, value in page.attributes) == 2
+    rows = " ".join(" ".join(page.texts).split())
+    assert "trial on the front family roc_auc size_mb 1 mlp 0.9 2 2 mlp 0.8 1 " in rows
 
 
 @pytest.mark.parametrize(

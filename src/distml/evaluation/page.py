@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distml.evaluation.scatter import scatter
+
 
 def render(report: Mapping[str, Any]) -> str:
     """The page of a report's values, as `lifecycle.run` gathers them."""
@@ -16,7 +18,7 @@ def render(report: Mapping[str, Any]) -> str:
     )  # fmt: skip
     environment.filters["figure"] = figure
     environment.filters["seconds"] = lambda value: f"{value:.1f} s"
-    return environment.get_template("report.html.j2").render(**report, curve=curve)
+    return environment.get_template("report.html.j2").render(**report, curve=curve, scatter=scatter)
 
 
 def figure(value: Any) -> str:

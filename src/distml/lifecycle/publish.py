@@ -75,6 +75,12 @@ def report_values(result: RunResult) -> dict[str, Any]:
         "sign": searched.metric.sign,
         "families": result.config.model.families,
         "records": records,
+        "search": {
+            "costs": result.config.search.costs,
+            "pareto": searched.pareto,
+            "importance": searched.importance,
+            "study": searched.study,
+        },
         "findings": [asdict(finding) for finding in prepared.findings],
         "lineage": {
             "source": without_password(result.config.data.source.uri),

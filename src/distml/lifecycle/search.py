@@ -21,13 +21,15 @@ from distml.lifecycle.liveness import owner_is_alive, this_process
 from distml.lifecycle.own_code import not_reached, source_hashes
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
+from distml.lifecycle.streaming import Reading, reading_of
 from distml.metrics import Metric, metric_for
 from distml.models.own import code_of
 from distml.storage import Storage, content_hash
 from distml.target import own_unit
 from distml.training import FitSettings
+from distml.training.shards import Shards
 from distml.tune import Objective, SearchListener, TrialRecord
-from distml.tune.insight import insight
+from distml.tune.insight import how_to_open, insight
 from distml.tune.log import TrialLog
 from distml.tune.objective import Candidate, Data, best_of
 
@@ -48,7 +50,7 @@ class Searched:
     pareto: tuple[int, ...]
     """The trials that no other beats in every objective, the best score first; empty with one objective."""
     study: dict[str, str]
-    """The Optuna study of the search: its `name`, and its `file` as a path or URI."""
+    """The Optuna study of the search: its name, its file as a path or URI, and what opens it."""
 
     def lineage(self, record: TrialRecord) -> tuple[Candidate, ...]:
         """The candidates that led to a trial, itself last: more than one where it went on from another."""
@@ -112,7 +114,7 @@ def search(
     return Searched(
         key=key, metric=metric, records=records, best=best, was_reused=reused,
         importance=value["importance"], pareto=tuple(value["pareto"]),
-        study={**value["study"], "file": storage.uri(value["study"]["file"])},
+        study=how_to_open(value["study"]["name"], storage.uri(value["study"]["file"])),
     )  # fmt: skip
 
 
@@ -186,7 +188,10 @@ def _search(
 ) -> dict[str, Any]:
     objective = objective_for(config, prepared, metric)
     recipes = {name for name in prepared.pipelines if name in _recipes(config)}
-    data: Data = {name: _rows(prepared, name) for name in recipes}
+    reading = reading_of(config, prepared, is_local=max_concurrent is None)
+    for line in reading.lines:
+        listener.on_note(line)
+    data: Data = {name: _rows(reading, name) for name in recipes}
     with begun(config, metric, listener, max_concurrent, log) as search:
         if max_concurrent is None:
             from distml.tune import local
@@ -215,11 +220,11 @@ def _search(
     }
 
 
-def _rows(prepared: Prepared, recipe: str) -> tuple[FeatureBatch, FeatureBatch | None]:
+def _rows(reading: Reading, recipe: str) -> tuple[FeatureBatch | Shards, FeatureBatch | None]:
     """What trials are fitted on and scored on: training and validation rows, or all of them, dealt to folds."""
-    if prepared.plan.num_folds:
-        return prepared.fit_rows(recipe), None
-    return prepared.features(recipe, "train"), prepared.features(recipe, "validation")
+    if reading.prepared.plan.num_folds:
+        return reading.prepared.fit_rows(recipe), None
+    return reading.rows(recipe, "train"), reading.prepared.features(recipe, "validation")
 
 
 def _recipes(config: RunConfig) -> set[str]:

@@ -22,3 +22,13 @@ def insight(
         "importance": importance_of(records, space, metric).to_dict(),
         "pareto": front_of(records, metric, costs),
     }
+
+
+def how_to_open(name: str, file: str) -> dict[str, str]:
+    """An Optuna study's name and file, and what opens it: a command, and an expression in Python.
+
+    >>> how_to_open("adult", "study.log")["dashboard"]
+    'optuna-dashboard study.log'
+    """
+    python = f'optuna.load_study(study_name="{name}", storage=JournalStorage(JournalFileBackend("{file}")))'
+    return {"name": name, "file": file, "dashboard": f"optuna-dashboard {file}", "python": python}
