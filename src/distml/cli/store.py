@@ -1,4 +1,4 @@
-"""Commands that look after storage: gc."""
+"""Commands that look after storage, and what waits in it for others: gc, track."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
+from distml.cli.options import DEFAULT_STORAGE, Json, Run, StorageOption
 from distml.cli.output import begin, result, say, table
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command()(gc)
+    app.command()(track)
 
 
 def gc(
@@ -26,11 +27,12 @@ def gc(
 ) -> None:
     """Deletes old runs, versions and stages that nothing kept needs; never what a champion or a service needs.
 
-    Closes in the tracker what runs left open whose process is gone.
+    Closes in the tracker what runs left open whose process is gone, and sends it what waits for it.
     """
     begin(json)
+    from distml.errors import DistmlError
     from distml.lifecycle.claims import Retention
-    from distml.lifecycle.reap import lost_runs, reap
+    from distml.lifecycle.reap import lost_runs, reap, send_rest, unsent_runs
     from distml.lifecycle.retention import collect, plan
     from distml.lifecycle.versions import this_user
     from distml.storage import Storage
@@ -41,11 +43,36 @@ def gc(
     for note in [] if dry_run else [reap(home, run) for run in lost]:
         if note is not None:
             say(f"distml: {note}")
+    for run in [] if dry_run else set(unsent_runs(home)) - set(lost):
+        try:
+            notes = send_rest(home, run)
+        except DistmlError as error:
+            notes = [str(error)]
+        for note in notes:
+            say(f"distml: run {run}: {note}")
     gone = plan(home, retention)
     if not dry_run:
         gone = collect(home, gone, retention, by=f"gc ({this_user()})")
     told = f"\n{len(lost)} runs whose process is gone: {', '.join(lost)}" if lost else ""
     result({"dry_run": dry_run, "lost_runs": lost, **gone.to_dict()}, _text(gone, dry_run) + told)
+
+
+def track(run: Run, storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:
+    """Sends to MLflow what of a run waits in storage because the tracking server was away."""
+    begin(json)
+    from distml.lifecycle.reap import send_rest, unsent_runs
+    from distml.storage import Storage
+
+    home = Storage(storage)
+    had_some = run in unsent_runs(home)
+    notes = send_rest(home, run)
+    for note in notes:
+        say(f"distml: {note}")
+    is_sent = run not in unsent_runs(home)
+    told = "sent" if is_sent else "not all of it could be sent"
+    result({"run": run, "sent": is_sent, "notes": notes}, told if had_some else "nothing waits")
+    if not is_sent:
+        raise typer.Exit(1)
 
 
 def _text(gone: Collection, dry_run: bool) -> str:

@@ -75,7 +75,8 @@ class RunConfig(Section):
             raise ValueError(f"search.space names {sorted(unknown)}, which model.families does not")
         if "://" in self.storage and not self.storage.startswith("file://") and self.tracking.uri is None:
             raise ValueError(
-                "remote storage can't hold MLflow's SQLite database: set tracking.uri to a tracking server or database"
+                "remote storage can't hold MLflow's SQLite database: set tracking.uri to a tracking server "
+                "(http://host:5000) or to a database (postgresql://user:${PASSWORD}@host/mlflow)"
             )
         if self.split.folds is not None and self.train.refit == "none":
             raise ValueError(

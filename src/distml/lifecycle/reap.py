@@ -12,6 +12,8 @@ from distml.lifecycle.tracked import SPOOL, open_tracker, outbox_of
 from distml.storage import Storage
 from distml.tracking.entries import End
 
+_PATIENCE_S = 30.0
+
 
 def lost_runs(storage: Storage) -> list[str]:
     """Runs of this machine that say that they run, and whose process is gone."""
@@ -56,5 +58,5 @@ def _send(record: RunRecord, *, is_lost: bool = False) -> list[str]:
     outbox = outbox_of(open_tracker(record.config, record.storage), record, record.value["tracking_run"], goes_on=True)
     if is_lost:
         outbox.put(End(status="KILLED"))
-    outbox.close(record.config.tracking.wait_s)
-    return outbox.notes()
+    num_left = outbox.close(_PATIENCE_S)
+    return [*outbox.notes(), *([f"{num_left:,} entries wait for the tracker"] if num_left else [])]

@@ -19,6 +19,7 @@ from distml.tracking.entries import End
 from distml.tracking.system import Sampler
 
 SPOOL = "tracking"  # below the run's folder
+_PATIENCE_S = 20.0  # with a server that is there and slow
 _HURRY_S = 2.0  # for whoever has pressed Ctrl-C
 
 
@@ -33,14 +34,14 @@ def open_tracker(config: RunConfig, storage: Storage) -> Tracker:
 
 
 def check_tracker(config: RunConfig, storage: Storage) -> None:
-    """Raises `UsageError` for a server or database that doesn't answer in seconds, or what can't be read to log it."""
+    """Raises `UsageError` for a server or database that doesn't answer, or a machine that can't be read to log it."""
     if config.tracking.system_metrics:
         from distml.tracking.mlflow import system_reader
 
         system_reader()
     from distml.lifecycle.doctor import places
 
-    found = places.tracking(config.tracking.uri, storage.root if storage.is_local else None)
+    found = places.tracking(config.tracking.uri, storage.root if storage.is_local else None, _PATIENCE_S)
     if found.state == "fail":
         raise StorageError("the tracking server answers", received=found.found, where="tracking", remedy=found.remedy)
 

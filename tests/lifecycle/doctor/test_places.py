@@ -49,7 +49,7 @@ def test_what_another_look_left_behind_does_not_count():
 def database(tmp_path):
     from distml.tracking.mlflow import MlflowTracker, embedded_uri
 
-    MlflowTracker(embedded_uri(str(tmp_path)), "x", artifacts=f"{tmp_path}/artifacts").close()
+    MlflowTracker(embedded_uri(str(tmp_path)), "x", artifacts=f"{tmp_path}/artifacts")
     return tmp_path / "mlflow" / "mlflow.db"
 
 

@@ -71,8 +71,8 @@ def shared_findings(root: str, marks: Mapping[str, str], seen: Mapping[str, Mapp
     return checks
 
 
-def tracking(uri: str | None, root: str | None) -> Check:
-    """Whether MLflow's server or database answers within seconds; its own client asks for minutes.
+def tracking(uri: str | None, root: str | None, timeout_s: float = TIMEOUT_S) -> Check:
+    """Whether MLflow's server or database answers in time; its own client asks for minutes.
 
     root: of storage, where the database is without a `uri`.
     """
@@ -87,9 +87,9 @@ def tracking(uri: str | None, root: str | None) -> Check:
     if scheme == "sqlite":
         return _database(Path(uri.partition(":///")[2]))
     if scheme in ("http", "https"):
-        return _server(with_secrets(uri), shown)
+        return _server(with_secrets(uri), shown, timeout_s)
     if scheme in _PORTS:
-        reason = answers(parts.hostname or "", parts.port or _PORTS[scheme])
+        reason = answers(parts.hostname or "", parts.port or _PORTS[scheme], timeout_s)
         return _answer(shown, reason, "start the database, or correct tracking.uri")
     found = f"{shown}: not looked at, because only servers and databases can be"
     return Check(name="tracking", state="warn", found=found, remedy="open it with MLflow's own client")
@@ -114,14 +114,14 @@ def _database(path: Path) -> Check:
     return Check(name="tracking", state="ok", found=f"{path}: opens")
 
 
-def _server(uri: str, shown: str) -> Check:
+def _server(uri: str, shown: str, timeout_s: float) -> Check:
     import requests
 
     url = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search"
     try:
-        reply = requests.get(url, params={"max_results": 1}, timeout=TIMEOUT_S, auth=_credentials(uri))
+        reply = requests.get(url, params={"max_results": 1}, timeout=timeout_s, auth=_credentials(uri))
     except requests.RequestException as error:
-        return _answer(shown, _reason(error), "start it (`mlflow server`), or correct tracking.uri")
+        return _answer(shown, _reason(error, timeout_s), "start it (`mlflow server`), or correct tracking.uri")
     if reply.status_code in (401, 403):
         remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         return _answer(shown, f"HTTP {reply.status_code}, it wants credentials", remedy)
@@ -142,9 +142,9 @@ def _answer(shown: str, reason: str | None, remedy: str) -> Check:
     return Check(name="tracking", state="fail", found=f"{shown}: {reason}", remedy=remedy)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, timeout_s: float) -> str:
     import requests
 
     if isinstance(error, requests.Timeout):
-        return f"no answer in {TIMEOUT_S:g} s"
+        return f"no answer in {timeout_s:g} s"
     return "nothing answers" if isinstance(error, requests.ConnectionError) else type(error).__name__
