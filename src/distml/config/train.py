@@ -61,6 +61,11 @@ class TrainConfig(Section):
         "auto", description="of a network's products while it is fitted; auto: bf16 on a GPU that has it, else float32"
     )
     compile: bool = Field(False, description="torch.compile: pays for large networks on a GPU, costs a minute")
+    stream: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="whether networks read their training rows from storage in each epoch instead of holding them;"
+        " auto: where they take more than half of a node's object store, or a quarter of the memory without a cluster",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     checkpoint_interval_s: float = Field(5, ge=0, description="how much of a fit a crash costs at most")
     refit: Literal["none", "train+validation"] = Field(

@@ -9,11 +9,12 @@ import numpy as np
 
 from distml.batch import FeatureBatch
 from distml.config import AugmentConfig
-from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
+from distml.lifecycle.streaming import Reading
 from distml.models import FAMILIES, Model, load_model
 from distml.storage import Storage
 from distml.training.checkpoint import Checkpoint
+from distml.training.shards import Shards
 from distml.tune.objective import Candidate, Objective
 
 OUTPUTS = "outputs.npy"
@@ -42,7 +43,7 @@ class Fits:
     """The fits of one stage's folder; goes to the workers that carry them out."""
 
     objective: Objective
-    prepared: Prepared
+    reading: Reading
     storage: Storage
     folder: str
 
@@ -74,11 +75,11 @@ class Fits:
         checkpoint.delete()
         return {"num_epochs": result.best_epoch, "notes": list(result.notes)}
 
-    def _rows(self, task: FitTask) -> tuple[FeatureBatch, FeatureBatch | None]:
+    def _rows(self, task: FitTask) -> tuple[FeatureBatch | Shards, FeatureBatch | None]:
         recipe = FAMILIES[task.family].recipe
         if task.rows == "train+validation":
-            return self.prepared.fit_rows(recipe), None
-        return self.prepared.features(recipe, "train"), self.prepared.features(recipe, "validation")
+            return self.reading.rows(recipe, "train", "validation"), None
+        return self.reading.rows(recipe, "train"), self.reading.prepared.features(recipe, "validation")
 
     def _objective(self, task: FitTask) -> Objective:
         if not task.is_plain:

@@ -40,15 +40,17 @@ class Prepared:
 
     def features(self, recipe: str, split: Split) -> FeatureBatch:
         """A split's features, rows in the order of their hashes: the same whatever the partitioning."""
-        folder = f"{self.prefix}/features/{recipe}/{split}"
-        shards = [
-            FeatureBatch.from_bytes(self.storage.read_bytes(f"{folder}/{name}")) for name in self.storage.list(folder)
-        ]
+        shards = [FeatureBatch.from_bytes(self.storage.read_bytes(key)) for key in self.shards(recipe, split)]
         if not shards:
             return self._no_rows(recipe)
         batch = FeatureBatch.concat(shards)
         assert batch.rows is not None
         return batch.take(np.argsort(batch.rows, kind="stable"))
+
+    def shards(self, recipe: str, split: Split) -> list[str]:
+        """The keys of the files that a split's features are in."""
+        folder = f"{self.prefix}/features/{recipe}/{split}"
+        return [f"{folder}/{name}" for name in self.storage.list(folder)]
 
     def fit_rows(self, recipe: str) -> FeatureBatch:
         """The features of training and validation rows together: what folds are dealt to, and what a refit takes."""

@@ -28,6 +28,7 @@ from distml.lifecycle.result import RunResult
 from distml.lifecycle.retrain import check_columns
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, search, search_key
+from distml.lifecycle.streaming import check_streaming
 from distml.lifecycle.tracked import check_tracker, tracked
 from distml.lifecycle.train import Trained, train
 from distml.lifecycle.versions import move_to_challenger
@@ -153,6 +154,7 @@ def check_config(config: RunConfig) -> None:
     check_families(config, schema)
     check_augmentation(config, schema)
     check_own_code(config)
+    check_streaming(config)
     warm.read(config)
     if config.data.task != "auto":
         _check_metrics(config, config.data.task)

@@ -19,6 +19,7 @@ from distml.lifecycle.pack import lineage_of, pack, package_of
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, objective_for
 from distml.lifecycle.stages import once
+from distml.lifecycle.streaming import reading_of
 from distml.metrics import score_all
 from distml.models import FAMILIES, Model
 from distml.postprocess import Prediction
@@ -63,7 +64,8 @@ def train_key(config: RunConfig, prepared_key: str, searched_key: str) -> str:
 def _train(
     config: RunConfig, prepared: Prepared, searched: Searched, storage: Storage, engine: Engine, folder: str
 ) -> dict[str, Any]:
-    fits = Fits(objective_for(config, prepared, searched.metric), prepared, storage, folder)
+    reading = reading_of(config, prepared, is_local=engine.name == "local")
+    fits = Fits(objective_for(config, prepared, searched.metric), reading, storage, folder)
     results = TrialResults(storage, f"searched/{searched.key}")
     choice = _choose(config, prepared, searched, fits, results, engine)
     models, members = _final_models(config, prepared, searched, choice, fits, results, engine)

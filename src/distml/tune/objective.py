@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -17,10 +17,11 @@ from distml.training import EpochResult, FitResult, FitSettings, fit
 from distml.training.base import OnEpoch
 from distml.training.checkpoint import Checkpoint
 from distml.training.folds import fit_folds
+from distml.training.shards import Shards
 from distml.training.warm import WarmStart
 
 TrialState = Literal["finished", "pruned", "failed", "stopped"]
-Data = Mapping[str, tuple[FeatureBatch, FeatureBatch | None]]
+Data = Mapping[str, tuple[FeatureBatch | Shards, FeatureBatch | None]]
 """Recipe -> training and validation rows, or rows that name their folds and None."""
 
 
@@ -108,7 +109,8 @@ class Objective:
     """Fits candidates.
 
     inputs: recipe -> what a model must expect; costs: what is measured of a model besides; code: what of the user's own
-    models are made and fitted with, by key; warm: what families begin with, where it isn't chance.
+    models are made and fitted with, by key; warm: what families begin with, where it isn't chance; fit: who fits, this
+    process or several workers.
     """
 
     task: Task
@@ -118,6 +120,7 @@ class Objective:
     costs: tuple[Cost, ...] = ()
     code: Mapping[str, CodeRef] = field(default_factory=dict)
     warm: WarmStart | None = None
+    fit: Callable[..., FitResult] = fit
 
     def spec(self, family: str, params: Mapping[str, Any]) -> ModelSpec:
         chosen = FAMILIES[family]
@@ -141,13 +144,14 @@ class Objective:
         spec = self.spec(candidate.family, candidate.params)
         settings = replace(self._settings(candidate), checkpoint=checkpoint, begin_from=begin_from)
         if validation is None:
+            assert isinstance(rows, FeatureBatch), "rows that are dealt to folds are held"
             return fit_folds(spec, rows, self.metric, settings, on_epoch)
-        return fit(spec, rows, validation, self.metric, settings, on_epoch)
+        return self.fit(spec, rows, validation, self.metric, settings, on_epoch)
 
     def refit(
         self,
         segments: Sequence[Candidate],
-        train: FeatureBatch,
+        train: FeatureBatch | Shards,
         validation: FeatureBatch | None,
         num_epochs: int | None,
         checkpoint: Checkpoint,
@@ -170,7 +174,7 @@ class Objective:
                 until_epoch=num_epochs if is_last and num_epochs is not None else settings.until_epoch,
             )
             spec = self.spec(segment.family, segment.params)
-            result = fit(spec, train, validation, self.metric, settings)
+            result = self.fit(spec, train, validation, self.metric, settings)
             before.append(own)
         for state in before[:-1]:
             state.delete()
@@ -183,7 +187,8 @@ class Objective:
             return {}
         from distml.tune.objectives import measure
 
-        return measure(result.model, validation, self.costs)
+        rows = validation if isinstance(validation, FeatureBatch) else validation.get()
+        return measure(result.model, rows, self.costs)
 
     def _settings(self, candidate: Candidate) -> FitSettings:
         settings = replace(self.settings, seed=self.settings.seed * 100_003 + candidate.number)
