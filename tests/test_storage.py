@@ -377,3 +377,24 @@ def test_files_written_in_passing_are_made_durable(tmp_path, monkeypatch):
     assert sorted(synced) == [str(tmp_path / "a/b/one"), str(tmp_path / "a/two")]
     assert storage.read_bytes("a/b/one") == b"1"
     storage.make_durable("absent")
+
+
+def test_room_is_looked_for_where_the_disk_is(tmp_path):
+    storage = Storage(tmp_path / "not yet there")
+    storage.check_room(1, "a/b")
+    with pytest.raises(StorageError, match=r"received 1000000.0 TB to write, .* free") as told:
+        storage.check_room(10**18, "a/b")
+    assert told.value.where == storage.uri("a/b")
+    assert "free space there" in told.value.remedy
+    assert not (tmp_path / "not yet there").exists()
+
+
+def test_a_full_disk_says_what_to_do(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="No space left on device") as told:
+        Storage(tmp_path).write_bytes("a/b", b"c")
+    assert "free space there" in told.value.remedy
+    assert list((tmp_path / "a").iterdir()) == [], "nothing is left half-written"

@@ -22,8 +22,11 @@ from typing import Any
 
 from distml.errors import ConflictError, NotFoundError, StorageError
 from distml.secrets import with_secrets
+from distml.sizes import size
 
 _NUM_SYNCS = 8  # at once, as a disk has a queue
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MAKE_ROOM = "free space there, or name another place in `storage`; `distml gc` deletes old runs and versions"
 _SCRATCH = (".tmp-", ".probe-")  # what the names of files begin with that are being written
 
 
@@ -129,7 +132,23 @@ class Storage:
                 temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+            raise _unwritable(error, self.uri(key)) from error
+
+    def check_room(self, num_bytes: int, key: str = "") -> None:
+        """Raises `StorageError` where the disk hasn't room for so many bytes more. An object store is taken to have it.
+
+        For what would be long in the making, or half-written by several writers: a write that fails leaves nothing.
+        """
+        if not self.is_local:
+            return
+        place = Path(self._path(key))
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        if free < num_bytes:
+            received = f"{size(num_bytes)} to write, {size(free)} free"
+            raise StorageError("a disk has room for what is written", received=received, where=self.uri(key),
+                               remedy=_MAKE_ROOM)  # fmt: skip
 
     def make_durable(self, key: str) -> None:
         """Brings the files of a folder to the disk that were written in passing."""
@@ -144,7 +163,7 @@ class Storage:
         try:
             self._fs.create_dir(self._path(key))
         except OSError as error:
-            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+            raise _unwritable(error, self.uri(key)) from error
 
     def open_input(self, key: str) -> Any:
         """A file as a seekable pyarrow stream, for what is too large for `read_bytes`."""
@@ -160,7 +179,7 @@ class Storage:
         try:
             return self._fs.open_output_stream(self._path(key))
         except OSError as error:
-            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+            raise _unwritable(error, self.uri(key)) from error
 
     def rename(self, key: str, new: str) -> None:
         """Moves a file, or a local folder, to where it replaces what is there. In an object store it is a copy."""
@@ -172,7 +191,7 @@ class Storage:
         except FileNotFoundError as error:
             raise NotFoundError("no such file in storage", received=key, where=self.root) from error
         except OSError as error:
-            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(new)) from error
+            raise _unwritable(error, self.uri(new)) from error
 
     def read_json(self, key: str) -> Any:
         import orjson
@@ -249,9 +268,9 @@ class Storage:
                 is_filled = True
                 self._publish(staging, key)
             except OSError as error:
-                if not is_filled and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if not is_filled and error.errno not in _FULL:
                     raise  # the block's own
-                raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+                raise _unwritable(error, self.uri(key)) from error
 
     @contextmanager
     def _scratch(self, key: str) -> Iterator[Path]:
@@ -260,7 +279,7 @@ class Storage:
             try:
                 staging.mkdir(parents=True)
             except OSError as error:
-                raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+                raise _unwritable(error, self.uri(key)) from error
         else:
             staging = Path(tempfile.mkdtemp(prefix="distml-"))
         try:
@@ -325,7 +344,7 @@ class Storage:
                 remedy="read it again and repeat the command",
             ) from error
         except OSError as error:
-            raise StorageError("storage must be writable", received=_reason(error), where=self.uri(key)) from error
+            raise _unwritable(error, self.uri(key)) from error
         return revision
 
     @staticmethod
@@ -418,6 +437,13 @@ def _walk(path: str) -> Iterator[str]:
     yield path
     for folder, folders, files in os.walk(path):
         yield from (os.path.join(folder, name) for name in (*folders, *files))
+
+
+def _unwritable(error: OSError, where: str) -> StorageError:
+    is_full = error.errno in _FULL
+    return StorageError(
+        "storage must be writable", received=_reason(error), where=where, remedy=_MAKE_ROOM if is_full else None
+    )
 
 
 def _reason(error: OSError) -> str:

@@ -29,7 +29,11 @@ class SearchConfig(Section):
     device_hours: float | None = Field(
         None, gt=0, description="what all trials may take of GPUs, else of CPUs, together; then as with time_budget_s"
     )
-    max_concurrent_trials: int | Literal["auto"] = "auto"
+    max_concurrent_trials: int | Literal["auto"] = Field(
+        "auto",
+        description="trials at once; auto: as many as there is room for. Candidates depend on it from 5 on: a number"
+        " gives the same ones on every machine",
+    )
     sampler: SamplerName = Field("auto", description="how candidates are drawn; auto: tpe, and random with pbt")
     scheduler: SchedulerName = Field("asha", description="which trials are given up before their end, and when")
     population: int = Field(8, ge=2, description="with pbt: members, each of which takes a trial per interval")
@@ -45,6 +49,9 @@ class SearchConfig(Section):
         1, ge=1, description="processes that fit a network together, each on its share of every batch"
     )
     ensemble_size: int = Field(1, ge=1, le=50, description="trials that the package may blend; 1: the best one alone")
+    keep_trials: int | Literal["auto"] = Field(
+        "auto", description="trials whose models and outputs are kept, the best ones; auto: 3 times ensemble_size"
+    )
     points_to_evaluate: tuple[PointConfig, ...] = Field((), description="tried first, before the families' defaults")
     space: dict[str, dict[str, Any]] = Field(
         {},
@@ -108,6 +115,18 @@ class SearchConfig(Section):
         if self.sampler == "grid" and self.shares:
             raise ValueError("search.shares can't go with sampler: grid, which tries each combination once")
         return self
+
+    @field_validator("keep_trials")
+    @classmethod
+    def _at_least_the_best(cls, value: int | Literal["auto"]) -> int | Literal["auto"]:
+        if value != "auto" and value < 1:
+            raise ValueError("at least the best trial is kept: write 1 or more, or auto")
+        return value
+
+    @property
+    def num_kept(self) -> int:
+        """Trials whose results are kept."""
+        return 3 * self.ensemble_size if self.keep_trials == "auto" else self.keep_trials
 
     @property
     def costs(self) -> tuple[Cost, ...]:

@@ -40,7 +40,7 @@ def begun(
             log,
             trials,
             budget=Budget.of(config.search),
-            num_kept=max(3 * config.search.ensemble_size, 3),
+            num_kept=config.search.num_kept,
         )
     finally:
         file.close()
@@ -82,7 +82,10 @@ def _settings(
 ) -> tuple[int, FirstGuess | None]:
     """The lag and the champion's settings: those that the search was begun with, whoever is champion now."""
     guess = first_guess(config.name, space, log.files.storage)
-    begun = log.begin({"lag": max(MIN_LAG, max_concurrent or 1), "champion": guess and guess.to_dict()})
+    # A number that is written down makes every machine search alike, whatever it has room for.
+    written = config.search.max_concurrent_trials
+    at_once = (max_concurrent or 1) if written == "auto" else written
+    begun = log.begin({"lag": max(MIN_LAG, at_once), "champion": guess and guess.to_dict()})
     known = begun.get("champion")
     return begun["lag"], FirstGuess(**known) if known else None
 

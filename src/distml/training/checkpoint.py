@@ -17,11 +17,15 @@ class Checkpoint:
     key: str
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replaces the last state as a whole: a killed process leaves the old one or the new one."""
+        """Replaces the last state as a whole: a killed process leaves the old one or the new one.
+
+        Raises `StorageError` where the disk hasn't room for it.
+        """
         import torch
 
         content = io.BytesIO()
         torch.save(state, content)
+        self.storage.check_room(content.tell(), self.key)
         self.storage.write_bytes(self.key, content.getvalue())
 
     def load(self) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from distml.training import FitResult
 from distml.tune.objective import TrialRecord
 
 _OUTPUTS = "outputs.npy"
+_MODEL_BYTES = 10_000_000  # of a model and a state, which aren't known before they are made
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class TrialResults:
 
     def delete(self, number: int) -> None:
         self.storage.delete(self.key(number))
+
+
+def room_for(num_rows: int, num_outputs: int, num_kept: int) -> int:
+    """Bytes that a search takes on its disk, roughly: of each kept trial its outputs, its model, and a state."""
+    return num_kept * (num_rows * num_outputs * 8 + _MODEL_BYTES)
 
 
 class Keeper:
