@@ -31,6 +31,7 @@ from distml.training.base import EpochResult, FitResult, FitSettings, Notes, OnE
 from distml.training.course import Course
 from distml.training.fit import fit
 from distml.training.line import CLOSED, Line, Told
+from distml.training.shards import Shards
 
 MAX_WORKER_DEATHS = 2  # after which a fit goes on from its checkpoint; one more and it has failed
 _POLL_S = 1.0
@@ -48,7 +49,18 @@ import ray  # noqa: E402
 from ray.train import FailureConfig, RunConfig, ScalingConfig  # noqa: E402
 from ray.train.torch import TorchConfig, TorchTrainer  # noqa: E402
 
-Held = FeatureBatch | Any  # rows, or the reference of rows in the object store
+
+@dataclass(frozen=True)
+class Stored:
+    """Rows in the object store: one copy on each node, whoever reads them."""
+
+    reference: ray.ObjectRef
+
+    def get(self) -> FeatureBatch:
+        return ray.get(self.reference)
+
+
+Held = FeatureBatch | Shards | Stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +68,8 @@ class _Job:
     """What every worker is given; rows stay in the object store, one copy on each node."""
 
     spec: ModelSpec
-    train: ray.ObjectRef
-    validation: ray.ObjectRef
+    train: Held
+    validation: Held | None
     metric: Metric
     settings: FitSettings
 
@@ -76,25 +88,35 @@ def fit_distributed(
 ) -> FitResult:
     """As `fit`, by so many workers, each of which reserves `resources` on some node. Trees are fitted here, by one.
 
-    train, validation: rows, or where they are in the object store, which spares a copy for each fit.
+    train, validation: rows, or rows `Stored` before, which spares a copy for each fit.
     Raises `TrainingError` as `fit` does, and when workers die more than `MAX_WORKER_DEATHS` times.
     """
-    if FAMILIES[spec.family].kind != "network":
-        on_note(f"{spec.family}: fitted by one worker")
-        return fit(spec, _rows(train), _rows(validation), metric, settings, on_epoch, on_note)
+    notes = Notes(on_note)
+    if not is_shared(spec.family):
+        notes(f"{spec.family}: fitted by one worker")
+        return _noted(fit(spec, _rows(train), _rows(validation), metric, settings, on_epoch, notes), notes)
     job = _Job(
-        spec=spec, train=_stored(train), validation=_stored(validation), metric=metric,
+        spec=spec, train=stored(train), validation=stored(validation), metric=metric,
         settings=_for_a_worker(settings, resources),
     )  # fmt: skip
-    on_note(f"{workers} workers, joined by {_backend(resources)}")
+    notes(f"{workers} workers, joined by {_backend(resources)}")
     for num_deaths in range(1, MAX_WORKER_DEATHS + 2):
         try:
-            return _fit(job, on_epoch, on_note, workers, resources)
+            return _noted(_fit(job, on_epoch, notes, workers, resources), notes)
         except _WorkersLost as lost:
             reason = lost
             if num_deaths <= MAX_WORKER_DEATHS:
-                on_note("a worker died; others take the fit up")
+                notes(f"{'a' if num_deaths == 1 else 'another'} worker died; others take the fit up")
     raise TrainingError("workers live as long as their fit", received=f"{num_deaths} deaths, last: {reason}")
+
+
+def is_shared(family: str) -> bool:
+    """Whether several workers fit a family together; LightGBM grows trees in one process here."""
+    return FAMILIES[family].kind == "network"
+
+
+def _noted(result: FitResult, notes: Notes) -> FitResult:
+    return replace(result, notes=tuple(notes.lines))
 
 
 def reap() -> None:
@@ -125,12 +147,13 @@ def _backend(resources: ResourcesConfig) -> str:
     return "nccl" if resources.gpu >= 1 else "gloo"
 
 
-def _stored(rows: Held | None) -> ray.ObjectRef:
-    return rows if isinstance(rows, ray.ObjectRef) else ray.put(rows)
+def stored(rows: Any) -> Any:
+    """Rows in the object store; those that are streamed from storage stay there."""
+    return Stored(ray.put(rows)) if isinstance(rows, FeatureBatch) else rows
 
 
-def _rows(rows: Held | None) -> Any:
-    return ray.get(rows) if isinstance(rows, ray.ObjectRef) else rows
+def _rows(rows: Any) -> Any:
+    return rows.get() if isinstance(rows, Stored) else rows
 
 
 def _fit(job: _Job, on_epoch: OnEpoch, on_note: OnNote, workers: int, resources: ResourcesConfig) -> FitResult:
@@ -241,11 +264,11 @@ def _work(config: dict[str, Any]) -> Any:
         return ray.get(line.tell.remote(kind, value)) if group.leads else None
 
     notes = Notes(lambda text: tell("note", text))
-    learner = SharedLearner(job.spec, ray.get(job.train), job.settings, notes, group)
+    learner = SharedLearner(job.spec, _rows(job.train), job.settings, notes, group)
     if not group.leads:
         learner.follow()
         return None
-    course = Course(learner, ray.get(job.validation), job.metric, job.settings, notes)
+    course = Course(learner, _rows(job.validation), job.metric, job.settings, notes)
     try:
         result = course.run(lambda epoch: tell("epoch", asdict(epoch)))
     except DistmlError as error:

@@ -1,0 +1,35 @@
+"""The processes that this one has begun, directly or not, as Linux lists them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+
+def descendants(name: str = "ray::") -> set[int]:
+    """Ids of those whose command begins with `name`; what dies meanwhile is left out."""
+    parents, commands = {}, {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            commands[int(process.name)] = (process / "cmdline").read_bytes()
+            parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    return {pid for pid, command in commands.items() if command.startswith(name.encode()) and _is_ours(pid, parents)}
+
+
+def _is_ours(pid: int, parents: dict[int, int]) -> bool:
+    while pid in parents:
+        pid = parents[pid]
+        if pid == os.getpid():
+            return True
+    return False
+
+
+def gone(pids: set[int], timeout_s: float = 60) -> bool:
+    """Whether all of these end in time."""
+    end = time.monotonic() + timeout_s
+    while pids and time.monotonic() < end:
+        pids = {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+        time.sleep(0.1)
+    return not pids
