@@ -15,6 +15,7 @@ from distml.batch import FeatureBatch
 from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import ModelSpec
+from distml.models.own import told_where
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch, OnNote
 from distml.training.course import Course
 from distml.training.fit import begin
@@ -34,7 +35,8 @@ def fit_folds(
     order of rows. Raises `TrainingError` as `fit` does, and where there are fewer than two folds.
     """
     notes = Notes(on_note)
-    return Course(FoldsLearner(spec, rows, settings, notes), rows, metric, settings, notes).run(on_epoch)
+    with told_where(spec):
+        return Course(FoldsLearner(spec, rows, settings, notes), rows, metric, settings, notes).run(on_epoch)
 
 
 class FoldsLearner:
@@ -54,7 +56,7 @@ class FoldsLearner:
         self._held_out = [np.flatnonzero(rows.fold == fold) for fold in folds]
         self._unseen = [rows.take(index) for index in self._held_out]
         self._learners = [
-            begin(spec, rows.take(rows.fold != fold), replace(settings, seed=_seed(settings.seed, number)), notes)
+            begin(spec, rows.take(rows.fold != fold), replace(settings, seed=seed_of(settings.seed, number)), notes)
             for number, fold in enumerate(folds)
         ]
 
@@ -84,5 +86,6 @@ class FoldsLearner:
             learner.load_state(own)
 
 
-def _seed(seed: int, number: int) -> int:
+def seed_of(seed: int, number: int) -> int:
+    """The seed of the fold of a number: two folds begin with other weights, as two trials do."""
     return seed * 101 + number
