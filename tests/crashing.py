@@ -11,6 +11,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import lightgbm  # noqa: F401 - imported once, before anything forks
@@ -20,9 +21,11 @@ import torch  # noqa: F401
 from mlflow.tracking import MlflowClient
 
 from distml.config import parse_config
+from distml.lifecycle import tracked
 from distml.lifecycle.run import Resources, resume, run
 from distml.lifecycle.runs import list_runs
 from distml.storage import Storage
+from distml.tracking import Outbox
 from distml.tracking.mlflow import MlflowTracker, embedded_uri
 
 CONFIG = """
@@ -37,7 +40,7 @@ WRITES = {
     Storage: ("write_bytes", "swap_json", "_publish", "delete"),
     MlflowClient: (
         "create_run", "update_run", "log_batch", "set_terminated", "log_artifact", "log_artifacts",
-        "create_registered_model", "create_model_version", "set_registered_model_alias",
+        "log_inputs", "create_registered_model", "create_model_version", "set_registered_model_alias",
     ),
 }  # fmt: skip
 # One process after another dies right after its first write of these, in the order in which a run comes to them.
@@ -99,6 +102,7 @@ def go_on(store: Path, dies: Callable[[str], bool]) -> None:
     for kind, names in WRITES.items():
         for name in names:
             setattr(kind, name, checked(getattr(kind, name), name, check))
+    tracked.Outbox = partial(Outbox, interval_s=0.0)  # else all would be written at the end
     storage = Storage(store)
     begun = list_runs(storage)
     if not begun:

@@ -12,6 +12,7 @@ import pytest
 
 from commands import command, distml, document, environment, processes_of
 from distml.lifecycle.runs import list_runs
+from distml.models import FAMILIES
 from distml.storage import Storage
 from distml.tracking.mlflow import MlflowTracker, embedded_uri
 from distml.tune.log import TrialLog
@@ -120,7 +121,8 @@ def check_tracking(folder, run):
         record = records[int(child.tags["distml.trial"])]
         assert child.tags["distml.state"] == record["state"] == "finished"
         logged = tracker.client.get_run(child.run).data.params
-        assert logged == {key: str(value) for key, value in {"family": record["family"], **record["params"]}.items()}
+        resolved = {"family": record["family"], **FAMILIES[record["family"]].defaults, **record["params"]}
+        assert logged == {key: str(value) for key, value in resolved.items()}
         history = tracker.client.get_metric_history(child.run, "validation_log_loss")
         assert sorted(value.step for value in history) == list(range(1, NUM_EPOCHS + 1))
         assert min(value.value for value in history) == record["score"]

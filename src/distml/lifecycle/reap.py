@@ -30,7 +30,7 @@ def reap(storage: Storage, run: str) -> str | None:
     """Marks a lost run as interrupted and ends its runs in the tracker; why that couldn't be done, None when it was."""
     record = RunRecord(storage, storage.read_json(f"runs/{run}/run.json"))
     try:
-        notes = _send(record, is_lost=True) if record.value.get("tracking_run") is not None else []
+        notes = _send(record, is_lost=True) if record.value["stages"] else []  # else it never came to its tracker
     except DistmlError as error:
         notes = [str(error)]
     if notes:
@@ -55,7 +55,11 @@ def send_rest(storage: Storage, run: str) -> list[str]:
 
 def _send(record: RunRecord, *, is_lost: bool = False) -> list[str]:
     """Sends what waits, and that the run was killed if it is lost; what went wrong, in lines."""
-    outbox = outbox_of(open_tracker(record.config, record.storage), record, record.value["tracking_run"], goes_on=True)
+    tracker = open_tracker(record.config, record.storage)
+    run = record.value.get("tracking_run") or tracker.find_run("distml.run", record.run)
+    if run is None:  # killed before it was started there
+        return []
+    outbox = outbox_of(tracker, record, run, goes_on=True)
     if is_lost:
         outbox.put(End(status="KILLED"))
     num_left = outbox.close(_PATIENCE_S)
