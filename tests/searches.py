@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from distml.config.train import TrainConfig
 from distml.metrics import METRICS, Metric
-from distml.training import EpochResult, FitSettings
+from distml.training import EpochResult, FitResult, FitSettings
 from distml.tune import Candidate, Objective, SearchSpace, TrialRecord
 from distml.tune.log import LoggedTrial
 from distml.tune.objective import Data
@@ -44,6 +48,30 @@ def objective_of(metric: Metric = AUC, **settings: Any) -> Objective:
         inputs={recipe: input_of(task) for recipe in ("dense", "trees")},
         settings=FitSettings(config=TrainConfig(**{"max_epochs": 14, "patience": 5, **settings})),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dying(Objective):
+    """Kills its own process at the third epoch of trial 1, so many times. folder: an empty one, where it counts."""
+
+    folder: str
+    num_deaths: int
+
+    def run(self, candidate: Candidate, data: Data, on_epoch: Any, *checkpoints: Any) -> FitResult:
+        def hear(result: EpochResult) -> bool | None:
+            num_before = len(os.listdir(self.folder))
+            if candidate.number == 1 and result.epoch == 3 and num_before < self.num_deaths:
+                Path(self.folder, str(num_before)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return on_epoch(result)
+
+        return super().run(candidate, data, hear, *checkpoints)
+
+    @classmethod
+    def of(cls, objective: Objective, folder: Path, num_deaths: int) -> Dying:
+        folder.mkdir()
+        known = {field.name: getattr(objective, field.name) for field in fields(Objective)}
+        return cls(**known, folder=str(folder), num_deaths=num_deaths)
 
 
 def data_of(task: str = "binary") -> Data:
