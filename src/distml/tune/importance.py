@@ -49,12 +49,18 @@ def importance_of(records: Sequence[TrialRecord], space: SearchSpace, metric: Me
     for family in space.families:
         of_family = [record for record in scored if record.family == family]
         if len(of_family) < MIN_TRIALS:
-            notes.append(
-                f"{family}: {len(of_family)} trials with a score, {MIN_TRIALS} are needed to tell what mattered"
-            )
+            notes.append(f"{family}: {len(of_family)} trials with a score; what mattered is told from {MIN_TRIALS} on")
+        elif _are_level(of_family, metric):
+            notes.append(f"{family}: no trial is worse than the best quarter, so nothing tells what mattered")
         else:
             families[family] = _of_parameters(of_family, space, metric)
     return Importance(families=families, family=_of_family(scored), notes=tuple(notes))
+
+
+def _are_level(records: Sequence[TrialRecord], metric: Metric) -> bool:
+    """Whether the best quarter, with all that equal its last, is everyone."""
+    losses = sorted(-metric.sign * record.score for record in records if record.score is not None)
+    return losses[-1] == losses[math.ceil(_BEST * len(losses)) - 1]
 
 
 def _of_parameters(records: Sequence[TrialRecord], space: SearchSpace, metric: Metric) -> dict[str, float]:
