@@ -2,81 +2,8 @@ import pytest
 
 from distml.errors import ConfigError
 from distml.models import FAMILIES
-from distml.tune.distribution import Choice, Constant, Range, parse_distribution
+from distml.tune.distribution import Choice, Constant, Range
 from distml.tune.space import SearchSpace
-
-
-@pytest.mark.parametrize(
-    ("written", "distribution"),
-    [
-        ({"log": [1e-4, 0.1]}, Range(low=1e-4, high=0.1, log=True)),
-        ({"uniform": [0, 0.5]}, Range(low=0, high=0.5)),
-        ({"uniform": [-1, 1]}, Range(low=-1, high=1)),
-        ({"int": [1, 4]}, Range(low=1, high=4, integer=True)),
-        ({"int": [8, 128], "log": True}, Range(low=8, high=128, log=True, integer=True)),
-        ({"int": [8, 128], "log": False}, Range(low=8, high=128, integer=True)),
-        ({"int": [4.0, 4.0]}, Range(low=4, high=4, integer=True)),
-        ({"choice": [64, 128]}, Choice((64, 128))),
-        ({"choice": ["a", None]}, Choice(("a", None))),
-        (3, Constant(3)),
-        ("gelu", Constant("gelu")),
-        (None, Constant(None)),
-        (False, Constant(False)),
-    ],
-    ids=str,
-)
-def test_syntax(written, distribution):
-    assert parse_distribution(written, "here") == distribution
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        {},
-        {"normal": [0, 1]},
-        {"log": [1, 2], "uniform": [1, 2]},
-        {"uniform": [1, 2], "log": True},
-        {"int": [1, 2], "log": "yes"},
-        {"choice": [1], "step": 2},
-        {"log": True},
-        {"choice": []},
-        {"choice": 3},
-        {"uniform": [1]},
-        {"uniform": [1, 2, 3]},
-        {"uniform": [2, 1]},
-        {"uniform": ["1", "2"]},
-        {"uniform": [0, float("inf")]},
-        {"uniform": [float("nan"), 1]},
-        {"int": [False, True]},
-        {"int": [1.5, 3]},
-    ],
-    ids=str,
-)
-def test_anything_else_is_refused(written):
-    with pytest.raises(ConfigError, match=r"a distribution is \{log: \[low, high\]\}") as caught:
-        parse_distribution(written, "search.space.mlp.lr")
-    assert caught.value.received == repr(written)
-    assert caught.value.where == "search.space.mlp.lr"
-
-
-@pytest.mark.parametrize("written", [{"log": [0, 1]}, {"log": [-1, 1]}, {"int": [0, 8], "log": True}], ids=str)
-def test_a_logarithm_needs_numbers_above_zero(written):
-    with pytest.raises(ConfigError, match="lies above zero"):
-        parse_distribution(written, "lr")
-
-
-@pytest.mark.parametrize(
-    ("distribution", "inside", "outside"),
-    [
-        (Range(low=1, high=2), [1, 1.5, 2], [0.999, 2.001, "1", None, float("nan")]),
-        (Choice((1, "a")), [1, "a"], [2, "b"]),
-        (Constant(3), [3], [4, None]),
-    ],
-    ids=["range", "choice", "constant"],
-)
-def test_what_lies_in_a_distribution(distribution, inside, outside):
-    assert all(value in distribution for value in inside)
-    assert not any(value in distribution for value in outside)
 
 
 def test_a_space_holds_the_families_asked_for_and_all_their_parameters():
@@ -117,6 +44,8 @@ def test_errors_say_where_they_were_found(overrides, where):
         ({"width": "wide"}, "whole number"),
         ({"lr": {"choice": ["fast"]}}, "a number"),
         ({"lr": True}, "a number"),
+        ({"numeric_embedding": {"int": [1, 2]}}, "a word"),
+        ({"numeric_embedding": {"choice": ["none", 3]}}, "a word"),
     ],
 )
 def test_a_distribution_gives_values_of_the_parameters_kind(params, said):
