@@ -113,6 +113,7 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
             was = record.value["stages"].get("prepare", prepared.key)
             changed = "" if was == prepared.key else "; not what the run began with, so its stages are done anew"
             note(prepared.key, f"{counts} rows{_left_out(prepared.findings)}{changed}")
+        resources.reporter.stage("track", "…")  # a database that is made takes seconds
         with tracked(config, storage, record, resources.reporter, resources.tracker) as outbox:
             result.tracking_run = record.value["tracking_run"]
             outbox.put(datasets(result))
