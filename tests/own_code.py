@@ -113,6 +113,15 @@ class Broken(Net):
         raise ValueError("no   such\\nlayer")
 
 
+class Tired(Net):
+    """Raises in training alone, where it was tried without complaint."""
+
+    def forward(self, numeric, categorical, tensors=None):
+        if self.training:
+            raise ValueError("too   tired")
+        return super().forward(numeric, categorical)
+
+
 class Narrow(Net):
     def forward(self, numeric, categorical, tensors=None):
         return super().forward(numeric, categorical)[:, 0]
@@ -125,6 +134,10 @@ class Empty(nn.Module):
 
 def centred(params, input):
     return Centred(16, input)
+
+
+def tired(params, input):
+    return Tired(16, input)
 
 
 def broken(params, input):

@@ -140,7 +140,13 @@ def require_allowed(dotted: str, where: str | None = None) -> None:
 
 def told(error: BaseException, module: str) -> str:
     """An error of a user's code in one line: what it says, and the last line of theirs that it went through."""
-    name, text = type(error).__name__, " ".join(str(error).split())
+    name, text, place = type(error).__name__, " ".join(str(error).split()), place_in(error, module)
+    at = f" at {place}" if place else ""
+    return f"{name}: {text[:300]}{at}" if text else f"{name}{at}"
+
+
+def place_in(error: BaseException, module: str) -> str | None:
+    """The last line of a module's top-level package that an error went through; None where it is none of theirs."""
     top = sys.modules.get(module.partition(".")[0])
     homes = [*getattr(top, "__path__", ()), str(getattr(top, "__file__", None) or module)]
     frames = [
@@ -148,8 +154,7 @@ def told(error: BaseException, module: str) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if any(Path(frame.filename).is_relative_to(home) for home in homes)
     ]
-    place = f" at {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
-    return f"{name}: {text[:300]}{place}" if text else f"{name}{place}"
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else None
 
 
 def _imported(module: str, dotted: str, where: str | None) -> Any:

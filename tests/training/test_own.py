@@ -15,7 +15,7 @@ from distml.metrics import metric_for
 from distml.models import ModelSpec, load_model
 from distml.models.own import code_for, code_of
 from distml.storage import Storage
-from distml.training import FitResult, FitSettings, fit
+from distml.training import FitResult, FitSettings, fit, fit_folds
 from distml.training.checkpoint import Checkpoint
 from problems import problem, settings_of, spec_of
 
@@ -149,6 +149,19 @@ def test_what_it_raises_is_told_with_its_line(mine):
     with pytest.raises(CodeError, match=r"ValueError: out of paper at .*loops\.py, line \d+") as caught:
         run(own_spec(mine, "raises"))
     assert caught.value.where == f"model.train_fn {mine}.loops:raises"
+
+
+def over_folds(spec: ModelSpec) -> FitResult:
+    rows = replace(TRAIN, fold=(np.arange(len(TRAIN)) % 2).astype(np.int8))
+    return fit_folds(spec, rows, metric_for("auto", "binary"), SETTINGS)
+
+
+@pytest.mark.parametrize("fitted", [run, over_folds])
+def test_what_a_network_raises_in_a_fit_is_told_with_its_line(mine, fitted):
+    refs = code_of(ModelConfig(factory=f"{mine}.nets:tired"))
+    spec = replace(spec_of("own", "binary"), code=code_for("own", refs))
+    with pytest.raises(CodeError, match=r"ValueError: too tired at .*nets\.py, line \d+"):
+        fitted(spec)
 
 
 def test_one_that_goes_on_after_a_false_is_ended_and_its_best_weights_kept(mine):

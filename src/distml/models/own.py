@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distml import code
 from distml.batch import InputSpec
 from distml.code import CodeRef
 from distml.config.model import OWN, ModelConfig
-from distml.errors import CodeError
+from distml.errors import CodeError, DistmlError
 from distml.models.base import Family, ModelSpec
 
 if TYPE_CHECKING:
@@ -66,6 +67,24 @@ def require_factory(spec: ModelSpec) -> None:
     """Raises as `function_of` where a model can't be built for want of its factory."""
     if "factory" in spec.code:
         function_of(spec, "factory")
+
+
+@contextmanager
+def told_where(spec: ModelSpec) -> Iterator[None]:
+    """Raises what a network of the user's own raises while it is fitted as a `CodeError` that names their line."""
+    try:
+        yield
+    except Exception as error:
+        ref = spec.code.get("factory")
+        if ref is None or is_not_theirs(error) or code.place_in(error, ref.module) is None:
+            raise
+        rule, told = "a network of your own is fitted on its training rows", code.told(error, ref.module)
+        raise _refused(spec, rule, told, "correct it there") from error
+
+
+def is_not_theirs(error: Exception) -> bool:
+    """Whether an error says enough by itself, whoever's line it came through: distml's own, and of memory."""
+    return isinstance(error, (DistmlError, MemoryError)) or type(error).__name__ == "OutOfMemoryError"
 
 
 def build(spec: ModelSpec) -> nn.Module:

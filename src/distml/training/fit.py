@@ -5,10 +5,13 @@ It knows nothing of trials, Ray or MLflow: whoever calls it hears of each epoch 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from distml.batch import FeatureBatch
 from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.build import FAMILIES
+from distml.models.own import told_where
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch, OnNote
 from distml.training.course import Course
 from distml.training.learner import Learner
@@ -36,7 +39,8 @@ def fit(
         from distml.training.own import OwnCourse
 
         return OwnCourse(spec, _held(spec, train, notes), validation, metric, settings, notes).run(on_epoch)
-    return Course(begin(spec, train, settings, notes), validation, metric, settings, notes).run(on_epoch)
+    with told_where(spec):
+        return Course(begin(spec, train, settings, notes), validation, metric, settings, notes).run(on_epoch)
 
 
 def begin(spec: ModelSpec, train: FeatureBatch | Shards, settings: FitSettings, notes: Notes) -> Learner:
@@ -48,6 +52,13 @@ def begin(spec: ModelSpec, train: FeatureBatch | Shards, settings: FitSettings, 
     from distml.training.loop import NetworkLearner
 
     return NetworkLearner(spec, train, settings, notes)
+
+
+def is_shareable(family: str, code: Collection[str]) -> bool:
+    """Whether several workers can fit a family together. code: the keys of the user's own that it is fitted with.
+    LightGBM grows trees in one process here, and a loop of the user's own knows of no others.
+    """
+    return FAMILIES[family].kind == "network" and "train_fn" not in code
 
 
 def _held(spec: ModelSpec, train: FeatureBatch | Shards, notes: Notes) -> FeatureBatch:

@@ -17,12 +17,12 @@ from torch import nn
 
 from distml import code
 from distml.batch import FeatureBatch, InputSpec
-from distml.errors import CodeError, DistmlError, TrainingError
+from distml.errors import CodeError, TrainingError
 from distml.metrics import Metric
 from distml.models.base import Model, ModelSpec
 from distml.models.build import build_network
 from distml.models.network import NetworkModel, scores
-from distml.models.own import function_of, place_of
+from distml.models.own import function_of, is_not_theirs, place_of
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch
 from distml.training.course import Course
 from distml.training.deck import Deck
@@ -252,7 +252,7 @@ class OwnCourse(Course):
         except _Ended:
             was_deaf = True
         except Exception as error:
-            if not isinstance(error, DistmlError) and error is not self._failure:
+            if not is_not_theirs(error) and error is not self._failure:
                 raise _failed(self.spec, error) from error
             raise
         if self._failure is not None:
