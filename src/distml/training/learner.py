@@ -37,7 +37,8 @@ class Learner(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Everything that going on needs: tensors, plain values, and mappings and lists of them."""
+        """Everything that going on needs: tensors, plain values, and mappings and lists of them. The tensors are the
+        learner's own and change with it: they are to be stored before it goes on."""
         ...
 
     def load_state(self, state: dict[str, Any]) -> None:
