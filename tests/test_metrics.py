@@ -3,6 +3,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from distml.errors import ConfigError
@@ -90,6 +92,15 @@ def test_numbers_as_scikit_learn(name, reference):
     rng = np.random.default_rng(3)
     target, values = rng.normal(size=100), rng.normal(size=100)
     assert METRICS[name](target, values) == pytest.approx(reference(target, values), rel=1e-12)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_equal_scores_count_half_in_the_auc(pairs):
+    target, scores = np.array([int(one) for one, _ in pairs]), np.array([score / 5 for _, score in pairs])
+    if len(set(target)) == 2:
+        assert METRICS["roc_auc"](target, two(scores)) == pytest.approx(sk.roc_auc_score(target, scores), rel=1e-12)
+    else:
+        assert np.isnan(METRICS["roc_auc"](target, two(scores)))
 
 
 def test_a_class_without_rows_is_left_out_of_the_mean():
