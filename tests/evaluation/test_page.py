@@ -58,6 +58,13 @@ def report(**changes):
         "verdict": {"promoted": False, "reasons": ["roc_auc 0.7 must be at least 0.8"]},
         "metrics": {"test": metrics, "validation": metrics},
         "baselines": {"dummy": metrics, "linear": metrics},
+        "decisions": {"threshold": 0.3, "accuracy": 0.87, "precision": 0.71, "recall": 0.66, "f1": 0.684},
+        "ensemble": [
+            {"trial": 2, "family": "mlp", "weight": 0.75, "num_epochs": 12, "params": {"lr": 0.001, "embedding": "ple"},
+             "notes": ["the batch was halved"]},
+            {"trial": 1, "family": "trees", "weight": 0.25, "num_epochs": 9, "params": {}, "notes": []},
+        ],
+        "calibration": "platt", "chosen_on": "the validation rows",
         "best": {"trial": 2, "family": "mlp", "params": {"lr": 0.001}, "validation_score": 0.9},
         "trials": {"finished": 2, "pruned": 1, "failed": 1, "stopped": 0},
         "seconds": {"prepare": 1.5, "tune": 30.0},
@@ -184,3 +191,12 @@ def test_points_lie_within_the_picture():
 def test_equal_scores_are_level():
     ys, _ = heights([0.5, 0.5, 0.5])
     assert len(set(ys)) == 1
+
+
+def test_the_package_is_told_by_its_members_and_decisions():
+    text = " ".join(" ".join(Page(render(report())).texts).split())
+    assert "this version (a blend)" in text
+    assert "0.75 2 mlp 12 lr=0.001 embedding=ple the batch was halved" in text
+    assert "called positive from a probability of 0.3, after calibration by platt" in text
+    alone = render(report(ensemble=report()["ensemble"][:1], decisions={}, calibration=None))
+    assert "this version (mlp)" in alone and "called positive" not in alone

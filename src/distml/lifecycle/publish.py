@@ -69,6 +69,8 @@ def report_values(result: RunResult) -> dict[str, Any]:
         "seed": result.config.seed,
         "num_rows": prepared.num_rows,
         "verdict": verdict.to_dict(),
+        "calibration": result.trained.calibration,
+        "chosen_on": "the folds of all rows but the test rows" if prepared.plan.num_folds else "the validation rows",
         "slices": result.evaluated.slices,
         "latency_p99_ms": result.evaluated.latency_p99_ms,
         "metric": searched.metric.name,

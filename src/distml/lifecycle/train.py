@@ -20,6 +20,7 @@ from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, objective_for
 from distml.lifecycle.stages import once
 from distml.lifecycle.streaming import reading_of
+from distml.lifecycle.workers import map_fits
 from distml.metrics import score_all
 from distml.models import FAMILIES, Model
 from distml.postprocess import Prediction
@@ -35,7 +36,7 @@ BASELINES = ("linear", "trees")
 class Trained:
     """Where the package and the baselines' models are in storage.
 
-    validation: metrics of the held-out rows. members: each with `trial`, `family`, `weight`, `num_epochs`, `notes`.
+    validation: metrics of the held-out rows. calibration: its kind, None without one. members: each with `trial`, `family`, `weight`, `num_epochs`, `notes`.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Trained:
     package_id: str
     baselines: dict[str, str]
     validation: dict[str, float]
+    calibration: str | None
     members: list[dict[str, Any]]
     was_reused: bool
 
@@ -81,6 +83,7 @@ def _train(
         "package_id": pack(package, rows, storage, f"{folder}/package"),
         "baselines": {name: fits.key(name) for name in BASELINES},
         "validation": validation,
+        "calibration": choice.postprocess.calibration and choice.postprocess.calibration.kind,
         "members": members,
     }
 
@@ -144,8 +147,7 @@ def _baseline(name: str) -> FitTask:
 
 
 def _map(config: RunConfig, engine: Engine, fits: Fits, tasks: list[FitTask]) -> list[dict[str, Any]]:
-    resources = config.search.resources_per_trial
-    return engine.map(fits, tasks, cpu=resources.cpu, gpu=resources.gpu)
+    return map_fits(config.search, engine, fits, tasks)
 
 
 def _held_out(prepared: Prepared) -> HeldOut:
