@@ -77,6 +77,12 @@ trial  family  rmse  latency_ms
 2      mlp        3         0.5""")
 
 
+def test_what_opens_the_study_is_told_whole():
+    study = {"name": "demo", "file": "s", "dashboard": "optuna-dashboard " + "s" * 90, "python": "optuna.load_study()"}
+    text = search_text(search(trial(2, "finished", 2.0), study=study), 40)
+    assert text.endswith(f"\n\nas an Optuna study:\n  {study['dashboard']}\n  optuna.load_study()")
+
+
 @pytest.mark.parametrize("width", [40, 80])
 def test_on_a_terminal_no_line_is_wider_than_it(width):
     assert max(map(len, search_text(search(trial(2, "finished", 2.0)), width).splitlines())) <= width

@@ -92,6 +92,7 @@ def test_a_search_that_ended_is_told_from_its_result_with_what_it_has_besides(st
     )
     assert (found["counts"], found["best"], found["left_s"]) == ({"finished": 2}, 1, None)
     assert (found["importance"], found["pareto"]) == (importance, [2])
+    assert found["study"]["file"] == storage.uri(f"{folder_of(storage)}/study.log")
 
 
 @pytest.mark.parametrize("changes", [{}, {"stages": {}}, {"stages": {"prepare": "gone"}}])

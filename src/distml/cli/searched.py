@@ -12,7 +12,7 @@ _MOST_TRIALS = 20
 
 
 def search_text(search: Mapping[str, Any], width: int | None) -> str:
-    """What `search_of` found, for people; no line is wider than `width`."""
+    """What `search_of` found, for people; no line but those to be copied is wider than `width`."""
     parts = [
         _standing(search),
         _trials(search),
@@ -22,7 +22,8 @@ def search_text(search: Mapping[str, Any], width: int | None) -> str:
         _front(search),
     ]
     lines = "\n\n".join(part for part in parts if part).split("\n")
-    return "\n".join(line if width is None or len(line) <= width else f"{line[: width - 1]}…" for line in lines)
+    told = "\n".join(line if width is None or len(line) <= width else f"{line[: width - 1]}…" for line in lines)
+    return told + _study(search)
 
 
 def _standing(search: Mapping[str, Any]) -> str:
@@ -84,6 +85,7 @@ def _importance(search: Mapping[str, Any]) -> str:
     ]
     if known.get("family") is not None:
         lines.insert(0, f"of the scores' variance the family explains {known['family']:.0%}")
+    lines += known.get("notes", ())
     return "\n".join(lines)
 
 
@@ -106,6 +108,12 @@ def _front(search: Mapping[str, Any]) -> str:
     return "no other trial beats these in every objective:\n" + table(
         ["trial", "family", search["metric"], *names], rows, texts=["family"]
     )
+
+
+def _study(search: Mapping[str, Any]) -> str:
+    """What opens the search in Optuna's own tools, to be copied."""
+    study = search.get("study")
+    return f"\n\nas an Optuna study:\n  {study['dashboard']}\n  {study['python']}" if study else ""
 
 
 def brief(params: Mapping[str, Any]) -> str:

@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from distml.config import RunConfig
 from distml.errors import NotFoundError
+from distml.lifecycle.beginning import STUDY_FILE
 from distml.lifecycle.compare import prepared_of, task_of
 from distml.lifecycle.search import search_key
 from distml.metrics import Metric, metric_for
 from distml.storage import Storage
 from distml.tune import TrialRecord
 from distml.tune.budget import Budget
+from distml.tune.insight import how_to_open
 from distml.tune.log import LoggedTrial, TrialLog
 from distml.tune.objective import best_of
 
@@ -64,6 +66,7 @@ def search_of(storage: Storage, record: Mapping[str, Any], *, is_running: bool) 
         "left_s": left_s if is_running and not records else None,
         "trials": sorted(rows, key=lambda row: row["number"]),
         "families": _families(trials, metric),
+        "study": how_to_open(told.get("study", {}).get("name", config.name), storage.uri(f"{folder}/{STUDY_FILE}")),
         **{key: told[key] for key in _MORE if told.get(key)},
     }
 

@@ -30,5 +30,6 @@ def how_to_open(name: str, file: str) -> dict[str, str]:
     >>> how_to_open("adult", "study.log")["dashboard"]
     'optuna-dashboard study.log'
     """
-    python = f'optuna.load_study(study_name="{name}", storage=JournalStorage(JournalFileBackend("{file}")))'
+    storage = f'optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend("{file}"))'
+    python = f'optuna.load_study(study_name="{name}", storage={storage})'
     return {"name": name, "file": file, "dashboard": f"optuna-dashboard {file}", "python": python}
