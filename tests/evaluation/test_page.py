@@ -197,6 +197,6 @@ def test_the_package_is_told_by_its_members_and_decisions():
     text = " ".join(" ".join(Page(render(report())).texts).split())
     assert "this version (a blend)" in text
     assert "0.75 2 mlp 12 lr=0.001 embedding=ple the batch was halved" in text
-    assert "called positive from a probability of 0.3, after calibration by platt" in text
+    assert "called positive from a probability of 0.3, after calibration by platt. Of" in text
     alone = render(report(ensemble=report()["ensemble"][:1], decisions={}, calibration=None))
     assert "this version (mlp)" in alone and "called positive" not in alone
