@@ -83,6 +83,10 @@ class RunConfig(Section):
                 "split.folds needs train.refit: train+validation, as a trial scored by fold leaves a model per fold, "
                 "none of all rows"
             )
+        if self.split.folds is not None and self.search.workers_per_trial > 1:
+            raise ValueError(
+                "split.folds needs search.workers_per_trial: 1, as the folds of a trial are fitted in one process"
+            )
         return self
 
     @property

@@ -15,23 +15,27 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from distml import code
 from distml.batch import FeatureBatch
-from distml.code import carried
 from distml.config.base import ResourcesConfig
 from distml.errors import DistmlError, TrainingError
 from distml.metrics import Metric
-from distml.models import FAMILIES, ModelSpec, load_model
+from distml.models import ModelSpec, load_model
+from distml.models.own import told_where
 from distml.training.base import EpochResult, FitResult, FitSettings, Notes, OnEpoch, OnNote
 from distml.training.course import Course
-from distml.training.fit import fit
+from distml.training.fit import fit, is_shareable
 from distml.training.line import CLOSED, Line, Told
 from distml.training.shards import Shards
+
+if TYPE_CHECKING:
+    from distml.training.group import Group
 
 MAX_WORKER_DEATHS = 2  # after which a fit goes on from its checkpoint; one more and it has failed
 _POLL_S = 1.0
@@ -92,7 +96,7 @@ def fit_distributed(
     Raises `TrainingError` as `fit` does, and when workers die more than `MAX_WORKER_DEATHS` times.
     """
     notes = Notes(on_note)
-    if not is_shared(spec.family):
+    if not is_shareable(spec.family, spec.code):
         notes(f"{spec.family}: fitted by one worker")
         return _noted(fit(spec, _rows(train), _rows(validation), metric, settings, on_epoch, notes), notes)
     job = _Job(
@@ -108,11 +112,6 @@ def fit_distributed(
             if num_deaths <= MAX_WORKER_DEATHS:
                 notes(f"{'a' if num_deaths == 1 else 'another'} worker died; others take the fit up")
     raise TrainingError("workers live as long as their fit", received=f"{num_deaths} deaths, last: {reason}")
-
-
-def is_shared(family: str) -> bool:
-    """Whether several workers fit a family together; LightGBM grows trees in one process here."""
-    return FAMILIES[family].kind == "network"
 
 
 def _noted(result: FitResult, notes: Notes) -> FitResult:
@@ -160,8 +159,8 @@ def _fit(job: _Job, on_epoch: OnEpoch, on_note: OnNote, workers: int, resources:
     """One attempt, from the checkpoint if there is one, to its end or to the death of a worker."""
     line = ray.remote(num_cpus=0)(Line).remote()
     trainer = _Trainer(
-        carried(_work),
-        train_loop_config={"job": job, "line": line},
+        _work,
+        train_loop_config={"job": job, "line": line, "allowed": code.allowed()},
         scaling_config=ScalingConfig(
             num_workers=workers,
             use_gpu=resources.gpu > 0,
@@ -254,14 +253,21 @@ def _heard(line: Any) -> Iterator[Told]:
 def _work(config: dict[str, Any]) -> Any:
     """Runs in every worker; what the leading one returns is the fit's result, packed, or the error that ended it."""
     from distml.training.group import Group
-    from distml.training.shared import SharedLearner
 
+    code.allow(config["allowed"])
     job: _Job = config["job"]
     line = config["line"]
     group = Group()
 
     def tell(kind: str, value: Any) -> Any:
         return ray.get(line.tell.remote(kind, value)) if group.leads else None
+
+    with told_where(job.spec):
+        return _shared_fit(job, group, tell)
+
+
+def _shared_fit(job: _Job, group: Group, tell: Callable[[str, Any], Any]) -> Any:
+    from distml.training.shared import SharedLearner
 
     notes = Notes(lambda text: tell("note", text))
     learner = SharedLearner(job.spec, _rows(job.train), job.settings, notes, group)

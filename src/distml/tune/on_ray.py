@@ -15,7 +15,10 @@ from typing import Any
 
 from distml import code
 from distml.config import SearchConfig
+from distml.models import FAMILIES
+from distml.models.own import code_for
 from distml.training import EpochResult
+from distml.training.fit import is_shareable
 from distml.tune import trial
 from distml.tune.log import TrialFiles
 from distml.tune.objective import Data, Objective, TrialRecord
@@ -58,12 +61,11 @@ def run_trials(
     if search.num_left and not search.is_out_of_time:
         budget_s = search.seconds_left(max_concurrent)
         trainable = tune.with_parameters(
-            _Runner, objective=objective, data=dict(data), files=files, allowed=code.allowed()
+            _Runner, objective=objective, data=_given(data, config), files=files, allowed=code.allowed()
         )
-        resources = config.resources_per_trial
         coordinator = _Coordinator(search, max_concurrent)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, {"cpu": resources.cpu, "gpu": resources.gpu}),
+            tune.with_resources(trainable, _reserved(config, objective)),
             tune_config=tune.TuneConfig(
                 search_alg=_Searcher(coordinator),
                 num_samples=search.num_left,
@@ -78,14 +80,41 @@ def run_trials(
                 callbacks=[_Callback(coordinator)],
                 # A trial's own errors are reported, not raised: what is left to try again is a worker that died.
                 failure_config=tune.FailureConfig(max_failures=MAX_WORKER_DEATHS),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials write their own
                 verbose=0,
             ),
         )
         # A failed trial is one line of the report; Tune would print every frame of it.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         tuner.fit()
+        if config.workers_per_trial > 1:
+            from distml.training.on_ray import reap
+
+            reap()
     search.stop_rest()
     return search.records
+
+
+def _given(data: Data, config: SearchConfig) -> Any:
+    """Rows for the trials; where several workers share a fit, each node's copy is theirs too."""
+    if config.workers_per_trial == 1:
+        return dict(data)
+    from distml.training.on_ray import stored
+
+    return {recipe: tuple(stored(rows) for rows in pair) for recipe, pair in data.items()}
+
+
+def _reserved(config: SearchConfig, objective: Objective) -> Any:
+    """What a trial's own process reserves: nothing that its workers would then wait for, though Tune wants something.
+    What workers can't share is fitted by that process.
+    """
+    wanted = config.resources_per_trial
+    alone = tune.PlacementGroupFactory([{"CPU": wanted.cpu, "GPU": wanted.gpu}])
+    if config.workers_per_trial == 1:
+        return alone
+    waiting = tune.PlacementGroupFactory([{"CPU": 0, "memory": 1}])
+    shared = {family for family in FAMILIES if is_shareable(family, code_for(family, objective.code))}
+    return lambda trial: waiting if trial["task"].candidate.family in shared else alone
 
 
 def _trial_id(of: Any) -> str:

@@ -1,0 +1,45 @@
+"""Several workers for each fit, where the config asks for them and there is a cluster to have them on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from distml.config import SearchConfig
+from distml.data.engine import Engine
+from distml.models.own import code_for
+from distml.training.fit import is_shareable
+from distml.tune import Objective
+
+if TYPE_CHECKING:
+    from distml.lifecycle.fits import Fits, FitTask
+
+
+def by_workers(objective: Objective, config: SearchConfig) -> Objective:
+    """The objective, whose networks as many workers fit together as the config says."""
+    if config.workers_per_trial == 1:
+        return objective
+    from distml.training.on_ray import fit_distributed
+
+    shared = partial(fit_distributed, workers=config.workers_per_trial, resources=config.resources_per_trial)
+    return replace(objective, fit=shared)
+
+
+def map_fits(config: SearchConfig, engine: Engine, fits: Fits, tasks: list[FitTask]) -> list[dict[str, Any]]:
+    """What `fits` tells of each task. Those that workers share are begun here, one after another: a task of the engine
+    would hold the CPU that its workers wait for. Baselines and trees are fitted by one.
+    """
+    several = engine.name == "ray" and config.workers_per_trial > 1
+    shared = [task for task in tasks if several and _is_shared(task, fits.objective)]
+    alone = [task for task in tasks if task not in shared]
+    wanted = config.resources_per_trial
+    found = engine.map(fits, alone, cpu=wanted.cpu, gpu=wanted.gpu)
+    told = {task.name: result for task, result in zip(alone, found, strict=True)}
+    together = replace(fits, objective=by_workers(fits.objective, config))
+    told |= {task.name: together(task) for task in shared}
+    return [told[task.name] for task in tasks]
+
+
+def _is_shared(task: FitTask, objective: Objective) -> bool:
+    return not task.is_plain and is_shareable(task.family, code_for(task.family, objective.code))
