@@ -7,6 +7,8 @@ from distml.batch import TensorSpec
 from distml.models.inputs import Categories, PixelInput, TabularInput, embedding_width, normalised
 from problems import spec_of
 
+PLAIN = {"numeric_embedding": "none"}
+
 
 @pytest.mark.parametrize(("cardinality", "bound", "width"), [(2, 16, 2), (5, 16, 4), (5, 3, 3), (10**6, 16, 16)])
 def test_embeddings_widen_with_cardinality_up_to_a_bound(cardinality, bound, width):
@@ -15,7 +17,7 @@ def test_embeddings_widen_with_cardinality_up_to_a_bound(cardinality, bound, wid
 
 @pytest.mark.parametrize(("num_numeric", "cardinalities", "width"), [(3, (5, 2), 3 + 4 + 2), (3, (), 3), (0, (5,), 4)])
 def test_the_input_is_as_wide_as_it_says(num_numeric, cardinalities, width):
-    layer = TabularInput(spec_of("mlp", "binary", num_numeric=num_numeric, cardinalities=cardinalities))
+    layer = TabularInput(spec_of("mlp", "binary", PLAIN, num_numeric=num_numeric, cardinalities=cardinalities))
     out = layer(torch.zeros(6, num_numeric), torch.zeros(6, len(cardinalities), dtype=torch.int64))
     assert layer.width == width
     assert out.shape == (6, width)
@@ -32,7 +34,7 @@ def test_images_are_flattened_in_the_order_of_their_names():
         "b": TensorSpec(shape=(1, 1, 2), mean=(0.0,), std=(1.0,)),
         "a": TensorSpec(shape=(1, 1, 1), mean=(0.0,), std=(1.0,)),
     }
-    spec = spec_of("mlp", "binary", num_numeric=1, cardinalities=())
+    spec = spec_of("mlp", "binary", PLAIN, num_numeric=1, cardinalities=())
     layer = TabularInput(replace(spec, input=replace(spec.input, tensors=tensors)))
     given = {"b": torch.tensor([[[[2.0, 3.0]]]]), "a": torch.tensor([[[[1.0]]]])}
     assert layer(torch.tensor([[0.0]]), torch.zeros(1, 0, dtype=torch.int64), given).tolist() == [[0, 1, 2, 3]]
@@ -40,7 +42,7 @@ def test_images_are_flattened_in_the_order_of_their_names():
 
 
 def test_numbers_come_first_and_unchanged():
-    layer = TabularInput(spec_of("mlp", "binary", num_numeric=2, cardinalities=(3,)))
+    layer = TabularInput(spec_of("mlp", "binary", PLAIN, num_numeric=2, cardinalities=(3,)))
     numeric = torch.tensor([[1.0, -2.0]])
     out = layer(numeric, torch.tensor([[2]]))
     assert torch.equal(out[:, :2], numeric)

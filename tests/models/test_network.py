@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from distml.models import build_network
+from distml.models import build_network, learned
 from distml.models.network import _CHUNK, NetworkModel, parameter_groups, scores
 from problems import problem, spec_of
 
@@ -20,9 +20,9 @@ def test_chunks_lose_no_row(num_rows):
 @pytest.mark.parametrize("family", ["linear", "mlp"])
 @pytest.mark.parametrize("size", [1, 2, 7, 17, 100, 127])
 def test_a_row_is_scored_alike_whatever_rows_are_beside_it(family, size):
-    spec = spec_of(family, "binary")
-    model = NetworkModel(spec, build_network(spec))
     batch = problem("binary", n=400)
+    spec = learned(spec_of(family, "binary"), batch)
+    model = NetworkModel(spec, build_network(spec))
     parts = [model.predict(batch.take(slice(start, start + size))) for start in range(0, 400, size)]
     np.testing.assert_array_equal(np.concatenate(parts), model.predict(batch))
 
@@ -42,9 +42,9 @@ def test_outputs_become_scores(task, outputs, wanted):
 
 
 def test_prediction_is_without_dropout():
-    spec = spec_of("mlp", "binary", {"dropout": 0.5})
-    module = build_network(spec).train()
-    model, batch = NetworkModel(spec, module), problem("binary")
+    batch = problem("binary")
+    spec = learned(spec_of("mlp", "binary", {"dropout": 0.5}), batch)
+    model = NetworkModel(spec, build_network(spec).train())
     np.testing.assert_array_equal(model.predict(batch), model.predict(batch))
 
 

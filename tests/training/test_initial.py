@@ -15,7 +15,9 @@ from problems import settings_of, spec_of
 
 def network(width: int = 8, seed: int = 0, **shape) -> nn.Module:
     torch.manual_seed(seed)
-    return build_network(spec_of("mlp", "binary", {"width": width, "num_blocks": 2}, **shape))
+    return build_network(
+        spec_of("mlp", "binary", {"width": width, "num_blocks": 2, "numeric_embedding": "none"}, **shape)
+    )
 
 
 def begun(module: nn.Module, **settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""`mlp`: embeddings, then blocks of linear, ReLU and dropout."""
+"""`mlp`: embeddings of numbers and categories, then blocks of linear, ReLU and dropout."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def build(spec: ModelSpec) -> nn.Module:
     return MLP()
 
 
+# The space of "Revisiting Deep Learning Models for Tabular Data" (Gorishniy et al., 2021), narrower, and of "On
+# Embeddings for Numerical Features in Tabular Deep Learning" (2022), whose embeddings are worth more than any other
+# parameter: on California housing's validation rows 5 % of the error.
 _DEFAULTS: dict[str, Any] = {
     "lr": 1e-3,
     "weight_decay": 1e-4,
@@ -46,8 +49,8 @@ _DEFAULTS: dict[str, Any] = {
     "width": 192,
     "dropout": 0.15,
     "embedding_width": 16,
-    "numeric_embedding": "none",
-    "numeric_width": 16,
+    "numeric_embedding": "ple",
+    "numeric_width": 12,
     "num_bins": 32,
     "frequency_scale": 0.1,
 }
@@ -63,6 +66,8 @@ FAMILY = Family(
         "width": {"choice": [64, 128, 192, 256, 384]},
         "dropout": {"uniform": [0.0, 0.5]},
         "embedding_width": {"choice": [8, 16, 32]},
+        "numeric_width": {"choice": [8, 12, 16, 24]},
+        "num_bins": {"int": [8, 64]},
     },
     tunable=("lr", "weight_decay", "dropout"),
     options={"numeric_embedding": EMBEDDINGS},
