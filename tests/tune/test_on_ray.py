@@ -1,26 +1,20 @@
-import contextlib
 import os
 import re
-import signal
+import threading
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
 
+from contracts.runner import RunnerContract
 from distml.config import SearchConfig
 from distml.storage import Storage
-from distml.tune import Search, local
+from distml.tune import Objective, Search, local
 from distml.tune.budget import Budget
 from distml.tune.log import TrialFiles
-from distml.tune.schedulers import Halving
-from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
+from searches import SMALL, Dying, Heard, data_of, objective_of, repeatable, study_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
-
-# Some of these diverge, and LightGBM refuses some; the rest are finished or pruned.
-OVERRIDES = {
-    "mlp": {**SMALL["mlp"], "lr": {"choice": [0.01, 1e30]}},
-    "trees": {"num_leaves": {"choice": [1, 4]}},
-}
 
 
 def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, heard=None, **config):
@@ -36,19 +30,14 @@ def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, heard=
     return records, heard
 
 
-def test_trials_are_those_of_a_local_search(tmp_path):
-    def halving():
-        return Halving(AUC, max_epochs=14, lag=4)
+class TestOnRay(RunnerContract):
+    short_s = 8.0  # a worker begins, and imports torch
 
-    here = Heard()
-    search = Search(study_of(OVERRIDES, seed=2), halving(), here)
-    wanted = local.run_trials(search, objective_of(), data_of(), TrialFiles(Storage(tmp_path), "search"))
-    found, there = on_ray(tmp_path, study_of(OVERRIDES, seed=2), halving=halving())
-    assert repeatable(found) == repeatable(wanted)
-    assert there.curves() == here.curves()
-    assert sorted(there.ended, key=lambda record: record.number) == found
-    assert {record.state for record in found} == {"finished", "pruned", "failed"}
-    assert {record.family for record in found if record.score is not None} == {"linear", "mlp", "trees"}
+    def run(self, search, objective, data, log, folder):
+        from distml.tune import on_ray
+
+        folder.mkdir(exist_ok=True)
+        return on_ray.run_trials(search, objective, data, log.files, SearchConfig(), folder=folder, max_concurrent=2)
 
 
 def test_a_failure_that_nothing_foresaw_is_told_in_one_line(tmp_path):
@@ -68,43 +57,16 @@ def test_a_trial_out_of_memory_says_so_and_the_others_finish(tmp_path):
     assert records[0].reason.startswith("out of memory: ")
 
 
-class Killing(Heard):
-    """Kills the worker of trial 1, so many times, when an epoch is heard of."""
-
-    def __init__(self, num_kills):
-        super().__init__()
-        self.num_kills = num_kills
-
-    def on_epochs(self, number, epochs):
-        super().on_epochs(number, epochs)
-        if number == 1 and self.num_kills:
-            self.num_kills -= 1
-            (worker,) = trial_workers()
-            os.kill(worker, signal.SIGKILL)
-
-
-def trial_workers():
-    """Ids of the processes of this user's Ray clusters that run a trial."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (process / "cmdline").read_bytes().startswith(b"ray::_Inner"):
-                found.append(int(process.name))
-    return found
-
-
-def search_killed(tmp_path, num_kills):
-    heard = Killing(num_kills)
-    objective = objective_of(checkpoint_interval_s=0)
+def search_dying(tmp_path, num_deaths):
+    objective = Dying.of(objective_of(checkpoint_interval_s=0), tmp_path / "deaths", num_deaths)
     study = study_of(overrides={}, families=("linear",), num_samples=3)
-    return on_ray(tmp_path, study, objective, max_concurrent=1, heard=heard)
+    return on_ray(tmp_path, study, objective, max_concurrent=1)
 
 
 def test_a_killed_worker_costs_nothing(tmp_path):
     wanted = local.run_trials(Search(study_of(overrides={}, families=("linear",), num_samples=3), None, Heard()),
                               objective_of(), data_of())  # fmt: skip
-    records, heard = search_killed(tmp_path, 2)
-    assert heard.num_kills == 0
+    records, heard = search_dying(tmp_path, 2)
     assert heard.notes == ["the worker of trial 1 died; another takes it up"] * 2
     assert repeatable(records) == repeatable(wanted)
     for record in records:
@@ -112,17 +74,25 @@ def test_a_killed_worker_costs_nothing(tmp_path):
 
 
 def test_a_trial_whose_workers_keep_dying_fails_and_the_others_finish(tmp_path):
-    records, heard = search_killed(tmp_path, 100)
-    assert heard.num_kills == 97
+    records, _ = search_dying(tmp_path, 100)
+    assert len(os.listdir(tmp_path / "deaths")) == 3
     assert [record.state for record in records] == ["failed", "finished", "finished"]
     assert records[0].reason.startswith("its worker died 3 times, last: ")
     assert "\n" not in records[0].reason
 
 
-def test_trials_that_run_out_of_time_are_stopped(tmp_path):
-    forever = objective_of(max_epochs=10**6, patience=10**6)
-    study = study_of(families=("linear",), overrides={}, num_samples=50)
-    records, heard = on_ray(tmp_path, study, forever, time_budget_s=4)
-    assert 1 <= len(records) < 50
-    assert {record.state for record in records} == {"stopped"}
-    assert len(heard.ended) == len(records) == len(heard.started)
+@dataclass(frozen=True, kw_only=True)
+class Hanging(Objective):
+    """Never comes to the end of an epoch."""
+
+    def run(self, candidate, data, on_epoch, *checkpoints):
+        threading.Event().wait()
+
+
+def test_a_trial_that_hangs_is_ended_after_its_time(tmp_path, monkeypatch):
+    from distml.tune import on_ray as module
+
+    monkeypatch.setattr(module, "OVERTIME_S", 0.5)
+    hanging = Hanging(**{field.name: getattr(objective_of(), field.name) for field in fields(Objective)})
+    records, _ = on_ray(tmp_path, study_of(num_samples=5), hanging, max_concurrent=1, time_budget_s=5)
+    assert [(record.number, record.state, record.score) for record in records] == [(1, "stopped", None)]
