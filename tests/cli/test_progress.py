@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from commands import command, distml, environment
+from distml.cli.output import Lines
+from distml.tune import TrialRecord
 from terminal import INTERRUPT, Terminal
 
 # One trial fails by itself: its learning rate takes it out of all bounds.
@@ -65,3 +67,16 @@ def test_elsewhere_every_trial_has_its_line_and_nothing_moves_the_cursor(folder:
     assert [line.split(":")[0].split()[-1] for line in done.stderr.splitlines() if " s  trial " in line] == [
         "1/3", "2/3", "3/3",
     ]  # fmt: skip
+
+
+def test_what_a_trial_did_by_itself_is_told_when_the_first_does_it(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Lines()
+    for number in (1, 2):
+        record = TrialRecord(number=number, family="mlp", params={}, state="finished", score=0.5, notes=("halved",))
+        reporter.trial(record, 0.5, number, 2)
+    told = [line.split(" s  ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "trial 1: halved",
+        "trial 1/2: 1 mlp finished, 0.5 after 0 epochs, best 0.5",
+        "trial 2/2: 2 mlp finished, 0.5 after 0 epochs, best 0.5",
+    ]

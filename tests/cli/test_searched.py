@@ -12,7 +12,7 @@ from distml.cli.searched import search_text
 def trial(number: int, state: str, score: float | None, family: str = "mlp", **more: Any) -> dict[str, Any]:
     return {
         "number": number, "family": family, "params": {"lr": 0.0123456, "width": 8}, "state": state, "score": score,
-        "num_epochs": 12, "best_epoch": 7, "seconds": 61.0, "reason": None, "objectives": {}, **more,
+        "num_epochs": 12, "best_epoch": 7, "seconds": 61.0, "reason": None, "objectives": {}, "notes": (), **more,
     }  # fmt: skip
 
 
@@ -58,6 +58,14 @@ mlp          3       0       1   2.5   9 s
 trees        4       4       0     –   1 s"""
         in text
     )
+
+
+def test_what_trials_did_by_themselves_is_told_once():
+    halved = "out of memory: goes on with batches of 512"
+    found = search(
+        *(trial(number, "finished", 1.0, notes=(halved,)) for number in (1, 4, 5)), trial(2, "finished", 2.0)
+    )
+    assert search_text(found, None).splitlines()[-1] == f"trial 1 and 2 others: {halved}"
 
 
 def test_what_mattered_and_the_front_are_told_where_they_are_known():

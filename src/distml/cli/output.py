@@ -97,6 +97,7 @@ class Lines:
         self._started = time.monotonic()
         self.run_id: str | None = None
         self._storage: str | None = None
+        self._told: set[str] = set()  # notes of trials
 
     def run(self, run: str, storage: str) -> None:
         self.run_id, self._storage = run, storage
@@ -115,6 +116,7 @@ class Lines:
         self._tell(f"{name:<9} {note}")
 
     def trial(self, record: Any, best: float | None, num_done: int, num_samples: int) -> None:
+        self._tell_notes(record)
         score = "–" if record.score is None else f"{record.score:.6g}"
         reason = f": {record.reason}" if record.reason else ""
         self._tell(
@@ -122,6 +124,13 @@ class Lines:
             f"{score} after {numbered(record.num_epochs, 'epoch')}, "
             f"best {'–' if best is None else format(best, '.6g')}{reason}"
         )
+
+    def _tell_notes(self, record: Any) -> None:
+        """What a trial did by itself; what others did before it is not told again."""
+        for note in record.notes:
+            if note not in self._told:
+                self._told.add(note)
+                self._tell(f"trial {record.number}: {note}")
 
     def search(self, terms: Any) -> None:
         pass

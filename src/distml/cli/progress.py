@@ -65,6 +65,8 @@ class Picture(Lines):
         self._note(lambda board, now: board.end(record, now))
         if record.reason:
             super().trial(record, best, num_done, num_samples)
+        else:
+            self._tell_notes(record)
 
     def close(self) -> None:
         """Takes the picture away; lines stay."""

@@ -71,8 +71,16 @@ def _families(search: Mapping[str, Any]) -> str:
 
 
 def _failures(search: Mapping[str, Any]) -> str:
-    failed = [trial for trial in search["trials"] if trial["reason"]]
-    return "\n".join(f"trial {trial['number']}: {trial['reason']}" for trial in failed)
+    """Why trials failed, and what others did by themselves, that once for all of them."""
+    lines = [f"trial {trial['number']}: {trial['reason']}" for trial in search["trials"] if trial["reason"]]
+    noted: dict[str, list[int]] = {}
+    for trial in search["trials"]:
+        for note in trial["notes"]:
+            noted.setdefault(note, []).append(trial["number"])
+    for note, numbers in noted.items():
+        others = f" and {numbered(len(numbers) - 1, 'other')}" if numbers[1:] else ""
+        lines.append(f"trial {numbers[0]}{others}: {note}")
+    return "\n".join(lines)
 
 
 def _importance(search: Mapping[str, Any]) -> str:
