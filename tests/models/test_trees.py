@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from contracts.model import FamilyContract, fitted
+from distml.config.train import TrainConfig
+from distml.metrics import METRICS
 from distml.models import trees
+from distml.training import FitSettings, fit
 from problems import problem, spec_of
 
 
@@ -37,3 +40,13 @@ def test_native_names(task, objective, num_class):
     assert native["learning_rate"] == 0.3
     assert (native["seed"], native["num_threads"], native["deterministic"]) == (7, 2, True)
     assert set(trees.FAMILY.defaults) - {"lr"} <= set(native)
+
+
+@pytest.mark.parametrize(("min_child_samples", "path_smooth"), [(1, 0.0), (2, 10.0)])
+def test_leaves_of_one_row_are_grown_without_smoothing(min_child_samples, path_smooth):
+    """LightGBM refuses both together."""
+    spec = spec_of("trees", "binary", {"min_child_samples": min_child_samples})
+    assert trees.native_params(spec.params, spec, seed=0, num_threads=1)["path_smooth"] == path_smooth
+    settings = FitSettings(config=TrainConfig(max_epochs=1))
+    model = fit(spec, problem("binary"), None, METRICS["roc_auc"], settings).model
+    assert model.booster.num_trees() > 0

@@ -16,6 +16,9 @@ MODEL = "model.txt"
 ROUNDS_PER_EPOCH = 20
 _FEW_ROWS = 1_000
 
+# Tried on validation rows of California housing, Adult and Bike Sharing, two seeds each, at the default learning rate:
+# smoothing by 10 takes 1 % off the error of Bike Sharing and changes the others by no more than seeds do. Extremely
+# random trees were worse on all three. On California housing 1,023 bins changed nothing, 63 were worse by 4 %.
 _DEFAULTS: dict[str, Any] = {
     "lr": 0.05,
     "num_leaves": 31,
@@ -23,6 +26,7 @@ _DEFAULTS: dict[str, Any] = {
     "feature_fraction": 0.8,
     "bagging_fraction": 0.8,
     "lambda_l2": 1.0,
+    "path_smooth": 10.0,
     "min_data_per_group": 50,
     "cat_smooth": 10.0,
 }
@@ -38,6 +42,7 @@ FAMILY = Family(
         "feature_fraction": {"uniform": [0.4, 1.0]},
         "bagging_fraction": {"uniform": [0.5, 1.0]},
         "lambda_l2": {"log": [1e-3, 30.0]},
+        "path_smooth": {"log": [0.1, 100.0]},
         "min_data_per_group": {"int": [10, 200], "log": True},
         "cat_smooth": {"log": [1.0, 100.0]},
     },
@@ -56,6 +61,8 @@ def native_params(params: Params, spec: ModelSpec, seed: int, num_threads: int) 
         "bagging_fraction": params["bagging_fraction"],
         "bagging_freq": 1,
         "lambda_l2": params["lambda_l2"],
+        # LightGBM refuses to smooth towards a leaf's parent where leaves of one row are allowed.
+        "path_smooth": params["path_smooth"] if params["min_child_samples"] > 1 else 0.0,
         "min_data_per_group": params["min_data_per_group"],
         "cat_smooth": params["cat_smooth"],
         "seed": seed,
