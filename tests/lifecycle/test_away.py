@@ -137,11 +137,13 @@ def test_a_driver_that_is_killed_while_the_server_is_away_is_resumed(there, tmp_
     (tmp_path / "driver.py").write_text(
         "import os, signal, sys, time\n"
         "from test_away import *\n"
-        "folder, uri, pid = sys.argv[1], sys.argv[2], int(sys.argv[3])\n"
+        "folder, uri, pid = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
         "class Server: pass\n"
         "server = Server(); server.uri = uri\n"
         "def away(): os.killpg(pid, signal.SIGKILL)\n"
-        "def die(): time.sleep(2.5); os.kill(os.getpid(), signal.SIGKILL)\n"  # the first note of it is a second later
+        "def die():\n"
+        "    while not list(folder.glob('runs/*/tracking/*.json')): time.sleep(0.1)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "run(config_of(folder, server), Resources(reporter=Meanwhile(trial_2=away, trial_4=die)))\n"
     )
     store = tmp_path / "killed"
