@@ -40,8 +40,8 @@ def build(spec: ModelSpec) -> nn.Module:
 
 
 # The space of "Revisiting Deep Learning Models for Tabular Data" (Gorishniy et al., 2021), narrower, and of "On
-# Embeddings for Numerical Features in Tabular Deep Learning" (2022), whose embeddings are worth more than any other
-# parameter: on California housing's validation rows 5 % of the error.
+# Embeddings for Numerical Features in Tabular Deep Learning" (2022). Of the validation error on California housing
+# piecewise-linear embeddings take 5 %, on Bike Sharing 28 %; on Adult they add .002 to the ROC-AUC.
 _DEFAULTS: dict[str, Any] = {
     "lr": 1e-3,
     "weight_decay": 1e-4,
