@@ -98,7 +98,7 @@ def test_a_streamed_fit_comes_to_the_held_ones_score(tmp_path, family, task):
     shards = shards_of(Storage(tmp_path), train, num_files=12, rows_at_once=100)
     held = fit(spec_of(family, task), train, validation, metric, settings)
     streamed = fit(spec_of(family, task), shards, validation, metric, settings)
-    assert streamed.best_score == pytest.approx(held.best_score, rel=0.02)
+    assert streamed.best_score == pytest.approx(held.best_score, rel=0.05)
     again = fit(spec_of(family, task), shards, validation, metric, settings)
     np.testing.assert_array_equal(again.outputs, streamed.outputs)
 

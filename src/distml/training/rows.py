@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,20 @@ class Rows:
             tensors={name: function(tensor) for name, tensor in self.tensors.items()},
             target=function(self.target),
             weight=function(self.weight),
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[Rows]) -> Rows:
+        """The rows of several parts, in order."""
+        first, *others = parts
+        if not others:
+            return first
+        return cls(
+            numeric=torch.cat([part.numeric for part in parts]),
+            categorical=torch.cat([part.categorical for part in parts]),
+            tensors={name: torch.cat([part.tensors[name] for part in parts]) for name in first.tensors},
+            target=torch.cat([part.target for part in parts]),
+            weight=torch.cat([part.weight for part in parts]),
         )
 
     def take(self, index: torch.Tensor) -> Rows:

@@ -32,7 +32,7 @@ class Shards:
         return self.num_rows
 
     def groups(self, order: Iterable[int]) -> Iterator[FeatureBatch]:
-        """The shards in an order, as many together as come to `rows_at_once`; rows in the order of their hashes."""
+        """The shards in an order, as many together as come to `rows_at_once`."""
         return _ahead(self._groups(order))
 
     def whole(self) -> FeatureBatch:
@@ -49,10 +49,10 @@ class Shards:
         for index in order:
             group.append(self.read(index))
             if sum(map(len, group)) >= self.rows_at_once:
-                yield _sorted(group)
+                yield FeatureBatch.concat(group)
                 group = []
         if group:
-            yield _sorted(group)
+            yield FeatureBatch.concat(group)
 
     def read(self, index: int) -> FeatureBatch:
         """The rows of one file."""
@@ -61,8 +61,13 @@ class Shards:
 
 def _sorted(batches: list[FeatureBatch]) -> FeatureBatch:
     batch = FeatureBatch.concat(batches)
+    return batch.take(by_hash(batch))
+
+
+def by_hash(batch: FeatureBatch) -> np.ndarray:
+    """The order of the rows by their hashes, int64 [n]: the same whatever files they came in."""
     assert batch.rows is not None, "features carry the hashes of their rows"
-    return batch.take(np.argsort(batch.rows, kind="stable"))
+    return np.argsort(batch.rows, kind="stable")
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:

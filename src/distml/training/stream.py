@@ -20,7 +20,7 @@ from distml.models.build import FAMILIES, learned
 from distml.training.base import FitSettings, training_rows
 from distml.training.deck import Deck, augmenter, auto_batch_size
 from distml.training.rows import Rows, cuts
-from distml.training.shards import Shards
+from distml.training.shards import Shards, by_hash
 from distml.training.weights import balanced, check_classes, weighed, weighed_by
 
 TrainingRows = FeatureBatch | Shards
@@ -88,28 +88,28 @@ class StreamDeck:
         return len(cuts(len(self), self.step_size))
 
     def steps(self, epoch: int) -> Iterator[Rows]:
-        for number, batch in enumerate(self._shuffled(epoch)):
-            rows = self._rows(batch)
+        for number, rows in enumerate(self._shuffled(epoch)):
             yield rows if self.augment is None else self.augment(rows, epoch, number)
 
     def parts(self) -> Iterator[Rows]:
         for group in self.shards.groups(range(len(self.shards.keys))):
             yield from self._rows(group).parts(self.batch_size)
 
-    def _shuffled(self, epoch: int) -> Iterator[FeatureBatch]:
+    def _shuffled(self, epoch: int) -> Iterator[Rows]:
         """The rows of each step; what a group leaves over goes with the next one's."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.shards.keys))
         generator = torch.Generator().manual_seed(self.seed * _STRIDE + epoch)
         sizes = [cut.stop - cut.start for cut in cuts(len(self), self.step_size)]
-        left: list[FeatureBatch] = []
+        left: list[Rows] = []
         for group in self.shards.groups(order.tolist()):
-            index, start = torch.randperm(len(group), generator=generator).numpy(), 0
+            rows, start = self._rows(group), 0
+            index = torch.from_numpy(by_hash(group))[torch.randperm(len(group), generator=generator)].to(self.device)
             while sizes and start + (wanted := sizes[0] - sum(map(len, left))) <= len(group):
-                yield FeatureBatch.concat([*left, group.take(index[start : start + wanted])])
+                yield Rows.concat([*left, rows.take(index[start : start + wanted])])
                 left, start = [], start + wanted
                 del sizes[0]
             if start < len(group):
-                left.append(group.take(index[start:]))
+                left.append(rows.take(index[start:]))
         assert not sizes, f"{len(self)} rows, but the shards have fewer"
 
     def _rows(self, batch: FeatureBatch) -> Rows:
