@@ -27,8 +27,8 @@ data: {source: {uri: rows.parquet}, target: sold, engine: ray}
 features:
   derived: {each: a / b}
   functions: {score: {function: "PACKAGE.features:score", columns: [a, each]}}
-model: {families: [linear]}
-search: {num_samples: 1}
+model: {factory: "PACKAGE.nets:build", train_fn: "PACKAGE.loops:loop"}
+search: {num_samples: 2, space: {own: {width: {choice: [4, 8]}}}}
 train: {max_epochs: 2}
 serve: {port: PORT}
 """

@@ -22,6 +22,7 @@ from distml.lifecycle.search import search_key
 from distml.lifecycle.warm import with_named_version
 from distml.predictor import Predictor
 from distml.serve.service import Service
+from distml.tracking import MemoryTracker
 from own_code import LOOPS, LOSSES, NETS
 
 CONFIG = """
@@ -58,6 +59,10 @@ def config_of(tmp_path: Path, mine: str):
     return config
 
 
+def resources() -> Resources:
+    return Resources(tracker=MemoryTracker())
+
+
 def package_of(result: RunResult) -> Path:
     return Path(result.storage.root) / result.version.package
 
@@ -72,11 +77,11 @@ def test_from_the_config_to_the_service(config_of, mine, monkeypatch, rewrite_ow
     config = config_of(**named)
     monkeypatch.setenv(code.VARIABLE, "")
     with pytest.raises(CodeError, match=f"--allow-code {mine}") as caught:
-        run(config, Resources())
+        run(config, resources())
     assert caught.value.where == "model.factory"
     assert not Path(config.storage).exists()
     code.allow([mine])
-    result = run(config, Resources())
+    result = run(config, resources())
     assert {record.state for record in result.searched.records} <= {"finished", "pruned"}
     assert result.evaluated.metrics["roc_auc"] > 0.85
     member = member_of(result)
@@ -98,26 +103,26 @@ def test_from_the_config_to_the_service(config_of, mine, monkeypatch, rewrite_ow
     monkeypatch.setenv(code.VARIABLE, "")
     with pytest.raises(CodeError, match=f"--allow-code {mine}"):
         Predictor.load(package_of(result))
+    source = source_of(result.storage, result.version, config.data.source.uri)
     with pytest.raises(CodeError, match=f"--allow-code {mine}"):
-        source = source_of(result.storage, result.version, config.data.source.uri)
         plan_scoring(result.version, result.storage, source, str(tmp_path / "scored.csv"))
 
 
 def test_what_only_fits_need_may_change(config_of, rewrite_own):
-    result = run(config_of(factory="nets:build", train_fn="loops:loop"), Resources())
+    result = run(config_of(factory="nets:build", train_fn="loops:loop"), resources())
     rewrite_own(loops=LOOPS + "\n# another loop\n", losses=LOSSES)
     assert Predictor.load(package_of(result))
 
 
 def test_beside_other_families(config_of):
     config = config_of("model.families=[mlp, own]", factory="nets:build")
-    result = run(config, Resources(), until="tune")
+    result = run(config, resources(), until="tune")
     assert {record.family for record in result.searched.records} == {"mlp", "own"}
 
 
 def test_trials_that_fail_say_where(config_of):
     with pytest.raises(TrainingError, match=r"none did: .*ValueError: out of paper at .*loops\.py, line \d+") as caught:
-        run(config_of(factory="nets:build", train_fn="loops:raises"), Resources())
+        run(config_of(factory="nets:build", train_fn="loops:raises"), resources())
     assert "\n" not in str(caught.value)
 
 
@@ -135,7 +140,7 @@ def test_trials_that_fail_say_where(config_of):
 def test_what_cannot_be_is_told_before_anything_is_prepared(config_of, overrides, model, told):
     config = config_of(*overrides, **model)
     with pytest.raises((ConfigError, CodeError), match=told):
-        run(config, Resources())
+        run(config, resources())
     assert not Path(config.storage).exists()
 
 
@@ -162,13 +167,13 @@ def test_hashes_of_sources_are_known_without_importing_them(config_of, mine, mon
 
 @pytest.fixture
 def first(config_of) -> RunResult:
-    return run(config_of("model.families=[mlp]", "search.num_samples=1"), Resources())
+    return run(config_of("model.families=[mlp]", "search.num_samples=1"), resources())
 
 
 def test_a_run_begins_with_the_champions_weights(first, config_of, tmp_path):
     other = config_of("model.families=[mlp]", "search.num_samples=1", "model.warm_start.package=mine@champion")
     assert with_named_version(other).model.warm_start.package == "mine/1"
-    result = run(other, Resources())
+    result = run(other, resources())
     assert result.config.model.warm_start.package == "mine/1"
     (record,) = result.searched.records
     assert record.score >= first.searched.records[0].score - 0.02
@@ -183,7 +188,7 @@ def test_frozen_layers_are_those_of_the_package(first, config_of):
     from safetensors.numpy import load_file
 
     overrides = ("model.families=[mlp]", "search.num_samples=1", f"model.warm_start.package={package_of(first)}")
-    result = run(config_of(*overrides, "model.warm_start.frozen=[input, blocks]"), Resources())
+    result = run(config_of(*overrides, "model.warm_start.frozen=[input, blocks]"), resources())
     before, after = (load_file(package_of(r) / "members" / "0" / "weights.safetensors") for r in (first, result))
     same = {name for name in before if np.array_equal(before[name], after[name])}
     assert same == {name for name in before if name.startswith(("input", "blocks"))}
@@ -194,7 +199,7 @@ def test_another_schema_takes_what_fits(first, config_of, tmp_path):
     towns = table(towns=("Ulm", "Bonn", "Köln", "Mainz", "Trier"))
     pq.write_table(towns, tmp_path / "other.parquet")
     overrides = ("model.families=[mlp]", "search.num_samples=1", f"data.source.uri={tmp_path / 'other.parquet'}")
-    result = run(config_of(*overrides, "model.warm_start.package=mine/1"), Resources(), until="train")
+    result = run(config_of(*overrides, "model.warm_start.package=mine/1"), resources(), until="train")
     (line, *_) = result.trained.members[0]["notes"]
     assert "as they are drawn" in line
     assert "0.weight" in line
@@ -211,7 +216,7 @@ def test_another_schema_takes_what_fits(first, config_of, tmp_path):
 )
 def test_what_cannot_be_begun_with_is_told(first, config_of, overrides, error, told):
     with pytest.raises(error, match=told):
-        run(config_of("model.families=[mlp]", *overrides), Resources())
+        run(config_of("model.families=[mlp]", *overrides), resources())
 
 
 def test_a_package_is_verified_before_it_is_read(first, config_of):
@@ -219,3 +224,22 @@ def test_a_package_is_verified_before_it_is_read(first, config_of):
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(PackageError, match="as they were written"):
         check_config(config_of("model.families=[mlp]", "model.warm_start.package=mine/1"))
+
+
+# On a cluster: of code that workers import, `tests/cli/test_allow_code.py` has more
+
+
+@pytest.mark.ray
+def test_a_clusters_trials_begin_warm_and_read_their_rows(config_of, ray_session, tmp_path):
+    from distml.data.on_ray import RayEngine
+
+    run(config_of("model.families=[mlp]", "search.num_samples=1"), resources())
+    (trained,) = (tmp_path / "store" / "trained").iterdir()
+    warm = (f"model.warm_start.package={trained / 'package'}", "model.families=[mlp]", "search.num_samples=2")
+    streamed = (*warm, "train.stream=always")
+    here = run(config_of(*streamed, f"storage={tmp_path / 'here'}"), resources(), until="train")
+    on_ray = Resources(tracker=MemoryTracker(), engine=RayEngine(), max_concurrent=2)
+    there = run(config_of(*streamed, f"storage={tmp_path / 'there'}"), on_ray, until="train")
+    told = [[(r.state, r.score, r.notes) for r in result.searched.records] for result in (here, there)]
+    assert told[0] == told[1]
+    assert there.trained.members[0]["notes"][0].startswith("begins with")
