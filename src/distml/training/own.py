@@ -6,7 +6,6 @@ whoever searches hears, what a checkpoint holds) is what `Course` makes of it, a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,19 +18,18 @@ from distml import code
 from distml.batch import FeatureBatch, InputSpec
 from distml.errors import CodeError, TrainingError
 from distml.metrics import Metric
-from distml.models.base import Model, ModelSpec
+from distml.models.base import ModelSpec
 from distml.models.build import build_network
-from distml.models.network import NetworkModel, scores
-from distml.models.own import function_of, is_not_theirs, place_of
+from distml.models.own import function_of, is_not_theirs
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch
 from distml.training.course import Course
 from distml.training.deck import Deck
 from distml.training.device import choose_device
-from distml.training.divergence import no_number
 from distml.training.initial import begin_with
+from distml.training.own_learner import KEY, OwnLearner, where_of
 from distml.training.rows import Rows
+from distml.training.weights import weighed
 
-KEY = "train_fn"
 # Outputs of the same weights in half precision differ by less in the mean, those of another epoch's by more.
 _TOLERANCE = 5e-3
 _PLAIN = (bool, int, float, str, bytes, type(None), torch.Tensor)
@@ -41,7 +39,6 @@ class Handle:
     """What a `train_fn` is called with: rows, settings, and whom it tells how it goes."""
 
     def __init__(self, course: OwnCourse, train: FeatureBatch, device: torch.device) -> None:
-        names = tuple(course.spec.input.tensors)
         self.spec: ModelSpec = course.spec
         self.params: Mapping[str, Any] = dict(course.spec.params)
         self.input: InputSpec = course.spec.input
@@ -50,12 +47,13 @@ class Handle:
         self.seed = course.settings.seed
         self.max_epochs = course.settings.num_epochs
         """How many epochs to go through at most; in a refit exactly, as there are no rows left to stop by."""
-        self.train = Rows.of(train, names, device)
-        """numeric, categorical, tensors, target and weight, each a tensor [n, ...] on the device."""
-        self.validation = None if course.validation is None else Rows.of(course.validation, names, device)
-        """As `train`; None in a refit."""
         self._course = course
-        self._deck = Deck(train, course.spec, device, course.settings)
+        self._deck = Deck(weighed(train, self.task, course.settings.config), course.spec, device, course.settings)
+        self.train = self._deck.rows
+        """numeric, categorical, tensors, target and weight, each a tensor [n, ...] on the device."""
+        names, validation = tuple(course.spec.input.tensors), course.validation
+        self.validation = None if validation is None else Rows.of(validation, names, device)
+        """As `train`; None in a refit."""
 
     def build(self) -> nn.Module:
         """The factory's network on the device, fresh, or with the weights that `model.warm_start` says."""
@@ -100,64 +98,6 @@ class Handle:
         return self._course.learner.saved
 
 
-class OwnLearner:
-    """Implements `Learner` by what was reported."""
-
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
-        self.saved: dict[str, Any] | None = None
-        self._loss = math.nan
-        self._outputs: Any = None
-        self._weights: dict[str, torch.Tensor] | None = None
-        self._kept: dict[str, torch.Tensor] | None = None
-
-    def hear(self, epoch: int, loss: float | None, outputs: Any, state: Any) -> None:
-        """Takes an epoch's report, checked for what can be said of it alone."""
-        if loss is not None and not math.isfinite(loss):
-            raise no_number(epoch, float(loss), self.spec.params.get("lr"))
-        self._loss, self._outputs = math.nan if loss is None else float(loss), outputs
-        self._weights = None if state is None else _copied(state, self.spec)
-
-    def epoch(self, number: int) -> float:
-        return self._loss
-
-    def predict(self, batch: FeatureBatch) -> np.ndarray:
-        if self._outputs is not None:
-            return scores(_checked(self._outputs, len(batch), self.spec), self.spec.task)
-        if self._weights is None:
-            raise TrainingError(
-                "a train_fn reports what the validation rows come to", received="neither `outputs` nor `state`",
-                where=_where(self.spec), remedy="handle.report(epoch, outputs=model(...)), or state=model.state_dict()",
-            )  # fmt: skip
-        return _model(self.spec, self._weights).predict(batch)
-
-    def keep(self) -> None:
-        self._kept = self._weights
-
-    def end(self, returned: Any) -> None:
-        """Takes what the function returned, where no report had the weights."""
-        if self._kept is None:
-            self._kept = self._weights if returned is None else _copied(returned, self.spec)
-
-    @property
-    def has_weights(self) -> bool:
-        return self._kept is not None
-
-    def model(self) -> Model:
-        if self._kept is None:
-            raise TrainingError(
-                "a train_fn gives the weights of its network", received="None", where=_where(self.spec),
-                remedy="return model.state_dict(), or give it to every report: handle.report(epoch, state=...)",
-            )  # fmt: skip
-        return _model(self.spec, self._kept)
-
-    def state(self) -> dict[str, Any]:
-        return {"saved": self.saved, "kept": self._kept}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        self.saved, self._kept = state["saved"], state["kept"]
-
-
 class OwnCourse(Course):
     """The course of a fit whose epochs a function of the user's own goes through."""
 
@@ -186,11 +126,11 @@ class OwnCourse(Course):
         if was_deaf and not self.learner.has_weights:
             raise TrainingError(
                 "a train_fn ends when report answers False", received=f"another report after epoch {self._last}",
-                where=_where(self.spec), remedy="write `if not handle.report(...): break`, and return the weights",
+                where=where_of(self.spec), remedy="write `if not handle.report(...): break`, and return the weights",
             )  # fmt: skip
         if self.validation is not None and not self.told:
             raise TrainingError(
-                "a train_fn reports its epochs", received="none", where=_where(self.spec),
+                "a train_fn reports its epochs", received="none", where=where_of(self.spec),
                 remedy="call handle.report(epoch, ...) after each",
             )  # fmt: skip
         self._check_weights()
@@ -221,7 +161,7 @@ class OwnCourse(Course):
         if epoch != self._last + 1:
             raise TrainingError(
                 "epochs are reported one after another", received=f"{epoch} after {self._last}",
-                where=_where(self.spec), remedy="go on from what handle.load() gives, and save after the report",
+                where=where_of(self.spec), remedy="go on from what handle.load() gives, and save after the report",
             )  # fmt: skip
         self.learner.hear(epoch, loss, outputs, state)
         result = self._epoch(epoch, self._started)
@@ -271,7 +211,7 @@ class OwnCourse(Course):
                 "a train_fn gives the weights of its best epoch",
                 received=f"weights whose outputs differ by {difference:.3g} from those that epoch"
                 f" {self.stopping.best_epoch} reported",
-                where=_where(self.spec), remedy="give report the `state` of each epoch: the best one's is kept",
+                where=where_of(self.spec), remedy="give report the `state` of each epoch: the best one's is kept",
             )  # fmt: skip
         self.outputs = outputs
 
@@ -282,43 +222,9 @@ class _Ended(BaseException):
 
 def _failed(spec: ModelSpec, error: Exception) -> CodeError:
     return CodeError(
-        "a train_fn of your own fits a network", received=code.told(error, spec.code[KEY].module), where=_where(spec),
+        "a train_fn of your own fits a network", received=code.told(error, spec.code[KEY].module), where=where_of(spec),
         remedy="correct it there",
     )  # fmt: skip
-
-
-def _checked(outputs: Any, num_rows: int, spec: ModelSpec) -> torch.Tensor:
-    tensor = torch.as_tensor(outputs).detach().to(torch.float32)
-    k = spec.input.num_outputs
-    if tensor.ndim not in (2, 3) or (len(tensor), tensor.shape[-1]) != (num_rows, k):
-        raise TrainingError(
-            f"a train_fn reports outputs [{num_rows}, {k}] of the validation rows",
-            received=str(list(tensor.shape)), where=_where(spec),
-            remedy="give what the network answers, before any softmax, in the rows' order",
-        )  # fmt: skip
-    return tensor
-
-
-def _copied(state: Any, spec: ModelSpec) -> dict[str, torch.Tensor]:
-    """A state dict that further training doesn't change."""
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise TrainingError(
-            "a train_fn gives a state dict", received=f"a {type(state).__name__}", where=_where(spec),
-            remedy="give model.state_dict()",
-        )  # fmt: skip
-    return {str(name): value.detach().cpu().clone() for name, value in state.items()}
-
-
-def _model(spec: ModelSpec, weights: Mapping[str, torch.Tensor]) -> NetworkModel:
-    module = build_network(spec)
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise TrainingError(
-            "a train_fn's weights fit the factory's network", received=" ".join(str(error).split())[:300],
-            where=_where(spec), remedy="train what handle.build() gives",
-        ) from error  # fmt: skip
-    return NetworkModel(spec, module)
 
 
 def _check_plain(state: Any, spec: ModelSpec) -> None:
@@ -332,10 +238,6 @@ def _check_plain(state: Any, spec: ModelSpec) -> None:
             waiting += value
         elif not isinstance(value, _PLAIN):
             raise TrainingError(
-                "a train_fn saves tensors and plain values", received=f"a {type(value).__name__}", where=_where(spec),
+                "a train_fn saves tensors and plain values", received=f"a {type(value).__name__}", where=where_of(spec),
                 remedy="save state dicts and numbers",
             )  # fmt: skip
-
-
-def _where(spec: ModelSpec) -> str:
-    return f"{place_of(KEY)} {spec.code[KEY].dotted}"
