@@ -11,7 +11,6 @@ import torch
 
 from distml.batch import FeatureBatch
 from distml.config.augment import AugmentConfig
-from distml.errors import ConfigError
 from distml.training.deck import auto_batch_size
 from distml.training.stream import Dealing
 from problems import problem, settings_of, spec_of
@@ -80,10 +79,6 @@ class DealingContract:
         weight, of_class = torch.cat([s.weight for s in steps]), torch.cat([s.target for s in steps])
         sums = [float(weight[of_class == k].sum()) for k in (0, 1)]
         assert sums == pytest.approx([40, 40])
-
-    def test_numbers_have_no_classes_to_balance(self):
-        with pytest.raises(ConfigError, match="balanced weights are of classes"):
-            self.dealing(numbered(40, "regression"), "regression", class_weights="balanced")
 
     def test_rows_are_varied_with_the_means_of_all(self):
         batch = numbered(120)

@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from distml.config.train import TrainConfig
 from distml.errors import ConfigError
+from distml.metrics import metric_for
+from distml.training import fit
 from distml.training.losses import loss_for
 from distml.training.weights import class_weights, weighed
-from problems import problem, spec_of
+from problems import problem, settings_of, spec_of
 
 OUTPUTS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.0]])
 CODES = torch.tensor([0, 2])
@@ -74,16 +76,39 @@ def test_balanced_weights_are_scikit_learns(codes):
 def test_balanced_classes_weigh_the_same_whatever_rows_weigh():
     batch = problem("multiclass", n=90)
     own = np.linspace(0.1, 3, 90).astype(np.float32)
-    weight = weighed(replace(batch, weight=own), "multiclass", TrainConfig(class_weights="balanced")).weight
+    weight = weighed(replace(batch, weight=own), TrainConfig(class_weights="balanced")).weight
     sums = np.bincount(batch.target, weights=weight)
     np.testing.assert_allclose(sums, own.sum() / 3, rtol=1e-5)
 
 
 def test_without_balance_rows_stay_as_they_are():
     batch = problem("binary", n=10)
-    assert weighed(batch, "binary", TrainConfig()) is batch
+    assert weighed(batch, TrainConfig()) is batch
 
 
-def test_numbers_have_no_classes_to_balance():
-    with pytest.raises(ConfigError, match="balanced weights are of classes"):
-        weighed(problem("regression", n=10), "regression", TrainConfig(class_weights="balanced"))
+@pytest.mark.parametrize(
+    ("task", "config"),
+    [
+        ("regression", {"class_weights": "balanced"}),
+        ("regression", {"label_smoothing": 0.1}),
+        ("binary", {"loss": "huber"}),
+        ("multiclass", {"loss": "huber"}),
+    ],
+)
+@pytest.mark.parametrize("family", ["linear", "trees"])
+def test_what_does_not_go_with_the_target_is_refused(family, task, config):
+    (name,) = config
+    with pytest.raises(ConfigError, match=f"train.{name}: .* is for targets that are"):
+        fit(spec_of(family, task), problem(task, n=20), None, metric_for("auto", task), settings_of(**config))
+
+
+@pytest.mark.parametrize("family", ["linear", "trees"])
+def test_balance_makes_a_rare_class_count(family):
+    train = problem("binary", n=300, noise=2.0)
+    rare = train.take(np.flatnonzero((train.target == 0) | (np.arange(300) % 10 == 0)))
+    means = []
+    for config in ({}, {"class_weights": "balanced"}):
+        settings = settings_of(max_epochs=5, **config)
+        model = fit(spec_of(family, "binary"), rare, None, metric_for("auto", "binary"), settings).model
+        means.append(model.predict(train)[:, 1].mean())
+    assert means[1] > means[0] + 0.1

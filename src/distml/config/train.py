@@ -35,7 +35,9 @@ class TrainConfig(Section):
 
     max_epochs: int = Field(100, ge=1, description="for trees an epoch is 20 boosting rounds")
     patience: int = Field(16, ge=1, description="epochs without a better validation score before a fit ends")
-    batch_size: int | Literal["auto"] = Field("auto", description="rows at once; auto: by the number of rows")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="rows at once; auto: by the number of rows"
+    )
     accumulate: int = Field(1, ge=1, description="batches whose gradients make one step of the optimizer")
     schedule: Literal["constant", "cosine", "one_cycle", "linear", "plateau"] = Field(
         "constant",
@@ -74,13 +76,15 @@ class TrainConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _the_rate_has_time_to_fall(self) -> TrainConfig:
+    def _goes_together(self) -> TrainConfig:
         if self.warmup_epochs and self.warmup_epochs >= self.max_epochs:
             raise ValueError(f"warmup_epochs {self.warmup_epochs:g} leave nothing of max_epochs {self.max_epochs}")
         if self.warmup_epochs and self.schedule == "one_cycle":
             raise ValueError("one_cycle has a rise of its own: leave warmup_epochs out")
         if self.averaging is not None and (self.averaging.swa or 0) > self.max_epochs:
             raise ValueError(f"averaging from epoch {self.averaging.swa} never begins in max_epochs {self.max_epochs}")
+        if self.precision == "fp16" and self.device == "cpu":
+            raise ValueError("precision fp16 is for GPUs: a CPU takes bf16, or float32")
         return self
 
     @property

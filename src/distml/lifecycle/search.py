@@ -22,16 +22,19 @@ from distml.lifecycle.own_code import not_reached, source_hashes
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import once
 from distml.lifecycle.streaming import Reading, reading_of
+from distml.lifecycle.workers import by_workers
 from distml.metrics import Metric, metric_for
 from distml.models.own import code_of
 from distml.storage import Storage, content_hash
 from distml.target import own_unit
 from distml.training import FitSettings
 from distml.training.shards import Shards
+from distml.training.suits import check_task
 from distml.tune import Objective, SearchListener, TrialRecord
 from distml.tune.insight import how_to_open, insight
 from distml.tune.log import TrialLog
 from distml.tune.objective import Candidate, Data, best_of
+from distml.tune.results import room_for
 
 _POLL_S = 0.5
 
@@ -158,6 +161,7 @@ def search_key(config: RunConfig, prepared_key: str) -> str:
 
 def objective_for(config: RunConfig, prepared: Prepared, metric: Metric) -> Objective:
     """The objective of a config's trials, also of the winner's refit and the baselines."""
+    check_task(config.train, prepared.target.task)
     source = warm.read(config)
     return Objective(
         task=prepared.target.task,
@@ -192,17 +196,22 @@ def _search(
     for line in reading.lines:
         listener.on_note(line)
     data: Data = {name: _rows(reading, name) for name in recipes}
+    num_rows = max(len(rows if validation is None else validation) for rows, validation in data.values())
+    room = room_for(num_rows, prepared.target.num_outputs, config.search.num_kept)
+    log.files.storage.check_room(room, log.files.folder)
     with begun(config, metric, listener, max_concurrent, log) as search:
         if max_concurrent is None:
             from distml.tune import local
 
+            if config.search.workers_per_trial > 1:
+                listener.on_note("search.workers_per_trial: without a cluster each trial is fitted by one worker")
             records = local.run_trials(search, objective, data, log.files)
         else:
             from distml.tune import on_ray
 
             with tempfile.TemporaryDirectory(prefix="distml-tune-", dir=scratch) as folder:
                 records = on_ray.run_trials(
-                    search, objective, data, log.files, config.search,
+                    search, by_workers(objective, config.search), data, log.files, config.search,
                     folder=Path(folder), max_concurrent=max_concurrent,
                 )  # fmt: skip
     if best_of(records, metric) is None:

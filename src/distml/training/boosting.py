@@ -26,7 +26,7 @@ class TreeLearner:
         self._seed = settings.seed
         self._num_threads = settings.num_threads
         self._native = native_params(spec.params, spec, settings.seed, settings.num_threads)
-        self._dataset = _dataset(weighed(train, spec.task, settings.config), self._native)
+        self._dataset = _dataset(weighed(train, settings.config), self._native)
         self._booster: Any = None
         self._is_growing = False  # it knows the training rows, which one read from text doesn't
         # A round that finds no split leaves no tree, so there may be fewer than were asked for.

@@ -16,6 +16,7 @@ from distml.training.base import FitResult, FitSettings, Notes, OnEpoch, OnNote
 from distml.training.course import Course
 from distml.training.learner import Learner
 from distml.training.shards import Shards
+from distml.training.suits import check_task
 
 
 def fit(
@@ -45,6 +46,7 @@ def fit(
 
 def begin(spec: ModelSpec, train: FeatureBatch | Shards, settings: FitSettings, notes: Notes) -> Learner:
     """A learner of a spec's family that has learnt nothing yet."""
+    check_task(settings.config, spec.task)
     if FAMILIES[spec.family].kind == "trees":
         from distml.training.boosting import TreeLearner
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from distml.batch import FeatureBatch
-from distml.config.base import Task
 from distml.config.train import TrainConfig
 from distml.models.base import ModelSpec
 from distml.models.build import FAMILIES, learned
@@ -21,7 +20,7 @@ from distml.training.base import FitSettings, training_rows
 from distml.training.deck import Deck, augmenter, auto_batch_size
 from distml.training.rows import Rows, cuts
 from distml.training.shards import Shards, by_hash
-from distml.training.weights import balanced, check_classes, weighed, weighed_by
+from distml.training.weights import balanced, weighed, weighed_by
 
 TrainingRows = FeatureBatch | Shards
 _STRIDE = 1_000_003
@@ -55,7 +54,7 @@ def deal(train: TrainingRows, spec: ModelSpec, device: torch.device, settings: F
     """What deals a fit's rows: held on the device, or read as they are needed."""
     if isinstance(train, Shards):
         return StreamDeck(train, spec, device, settings)
-    return Deck(weighed(train, spec.task, settings.config), spec, device, settings)
+    return Deck(weighed(train, settings.config), spec, device, settings)
 
 
 def with_learned(spec: ModelSpec, train: TrainingRows) -> ModelSpec:
@@ -76,7 +75,7 @@ class StreamDeck:
         self.names = tuple(spec.input.tensors)
         self.batch_size = auto_batch_size(len(shards)) if config.batch_size == "auto" else config.batch_size
         self.step_size = self.batch_size * config.accumulate
-        self.class_weights = _class_weights(shards, spec.task, config)
+        self.class_weights = _class_weights(shards, config)
         self.is_weighted = shards.read(0).weight is not None or self.class_weights is not None
         self.augment = augmenter(_means(shards), spec, settings) if settings.augment.is_on else None
 
@@ -118,11 +117,10 @@ class StreamDeck:
         return Rows.of(batch, self.names, self.device)
 
 
-def _class_weights(shards: Shards, task: Task, config: TrainConfig) -> np.ndarray | None:
+def _class_weights(shards: Shards, config: TrainConfig) -> np.ndarray | None:
     """Those of balanced classes, from one pass over the rows; None where none are asked for."""
     if config.class_weights == "none":
         return None
-    check_classes(task)
     totals: np.ndarray = np.zeros(0)
     for group in shards.groups(range(len(shards.keys))):
         target, weight = training_rows(group)

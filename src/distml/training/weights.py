@@ -7,20 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from distml.batch import FeatureBatch
-from distml.config.base import Task
 from distml.config.train import TrainConfig
-from distml.errors import ConfigError
 from distml.training.base import training_rows
 
 
-def weighed(train: FeatureBatch, task: Task, config: TrainConfig) -> FeatureBatch:
-    """Training rows with the weights that they have in a fit: their own, times their class's where those are balanced.
-
-    Raises `ConfigError` for balanced classes of a target that has none.
-    """
+def weighed(train: FeatureBatch, config: TrainConfig) -> FeatureBatch:
+    """Training rows with the weights that they have in a fit: their own, times their class's where those are
+    balanced."""
     if config.class_weights == "none":
         return train
-    check_classes(task)
     return weighed_by(train, class_weights(*training_rows(train)))
 
 
@@ -28,17 +23,6 @@ def weighed_by(train: FeatureBatch, by_class: np.ndarray) -> FeatureBatch:
     """Rows whose weights are multiplied by their class's."""
     target, weight = training_rows(train)
     return replace(train, weight=(weight * by_class[target]).astype(np.float32))
-
-
-def check_classes(task: Task) -> None:
-    """Raises `ConfigError` where balanced classes are asked for of a target that has none."""
-    if task == "regression":
-        raise ConfigError(
-            "balanced weights are of classes",
-            received="a regression",
-            where="train.class_weights",
-            remedy="leave it out, or give rows a weight with data.roles.weight",
-        )
 
 
 def class_weights(target: np.ndarray, weight: np.ndarray) -> np.ndarray:
