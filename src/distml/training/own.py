@@ -48,7 +48,7 @@ class Handle:
         self.max_epochs = course.settings.num_epochs
         """How many epochs to go through at most; in a refit exactly, as there are no rows left to stop by."""
         self._course = course
-        self._deck = Deck(weighed(train, self.task, course.settings.config), course.spec, device, course.settings)
+        self._deck = Deck(weighed(train, course.settings.config), course.spec, device, course.settings)
         self.train = self._deck.rows
         """numeric, categorical, tensors, target and weight, each a tensor [n, ...] on the device."""
         names, validation = tuple(course.spec.input.tensors), course.validation
