@@ -1,17 +1,16 @@
 import json
 import os
 import socket
-import sys
 from collections import defaultdict
 
 import pytest
 
 from contracts.tracker import TrackerContract
-from distml.errors import StorageError, UsageError
+from distml.errors import StorageError
 from distml.secrets import without_password
 from distml.tracking import Dataset, Point, RefusedError
 from distml.tracking.base import LoggedRun
-from distml.tracking.mlflow import MlflowTracker, answering, embedded_uri, system_reader
+from distml.tracking.mlflow import MlflowTracker, answering, embedded_uri
 
 
 @pytest.fixture(scope="module")
@@ -151,17 +150,3 @@ def test_a_database_may_be_told_how_long_to_wait_for_a_lock(tmp_path):
     tracker = MlflowTracker(f"sqlite:///{tmp_path}/own.db?timeout=60", "churn")
     tracker.start_run("r")
     assert [path.name for path in tmp_path.glob("*.db*")] == ["own.db"]
-
-
-def test_the_machine_is_read_under_mlflows_names():
-    pytest.importorskip("psutil")
-    values = system_reader()()
-    assert 0 <= values["system/cpu_utilization_percentage"] <= 100
-    assert 0 < values["system/system_memory_usage_percentage"] <= 100
-    assert all(isinstance(value, float) for value in values.values())
-
-
-def test_system_metrics_without_psutil_say_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "psutil", None)
-    with pytest.raises(UsageError, match=r"psutil is not installed.*distml\[system\]"):
-        system_reader()

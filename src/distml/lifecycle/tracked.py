@@ -36,7 +36,7 @@ def open_tracker(config: RunConfig, storage: Storage) -> Tracker:
 def check_tracker(config: RunConfig, storage: Storage) -> None:
     """Raises `UsageError` for a server or database that doesn't answer, or a machine that can't be read to log it."""
     if config.tracking.system_metrics:
-        from distml.tracking.mlflow import system_reader
+        from distml.tracking.system.mlflow import system_reader
 
         system_reader()
     from distml.lifecycle.doctor import places

@@ -7,19 +7,18 @@ once. MLflow has no status for a pruned trial: it is FINISHED with the tag `dist
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import logging
 import math
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from distml.errors import StorageError, UsageError
+from distml.errors import StorageError
 from distml.secrets import without_password
 from distml.tracking.base import Dataset, Point, RefusedError, RunStatus, TrackedRun
 
@@ -224,40 +223,6 @@ def _input(dataset: Dataset) -> Any:
         profile=json.dumps({"num_rows": dataset.num_rows, "sha256": dataset.sha256}),
     )
     return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])
-
-
-def system_reader() -> Callable[[], Mapping[str, float]]:
-    """Reads processor, memory, disk, network and GPUs of this machine, under the names that MLflow's pages know.
-
-    Raises `UsageError` without psutil; GPUs are read where nvidia-ml-py is installed and finds one.
-    """
-    try:
-        importlib.import_module("psutil")
-    except ImportError as error:
-        raise UsageError(
-            "system metrics are read by psutil",
-            received="psutil is not installed",
-            where="tracking.system_metrics",
-            remedy="pip install 'distml[system]', or tracking.system_metrics: false",
-        ) from error
-    from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-    from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
-    from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
-    from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
-
-    monitors: list[Any] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-    with contextlib.suppress(ImportError, RuntimeError):  # no nvidia-ml-py, or no GPU
-        monitors.append(GPUMonitor())
-
-    def read() -> dict[str, float]:
-        values: dict[str, float] = {}
-        for monitor in monitors:
-            monitor.collect_metrics()
-            values |= {f"system/{name}": float(value) for name, value in monitor.aggregate_metrics().items()}
-            monitor.clear_metrics()
-        return values
-
-    return read
 
 
 def _create_database(uri: str) -> None:

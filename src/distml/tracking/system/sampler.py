@@ -33,7 +33,7 @@ class Sampler:
         """As the config says. Raises `UsageError` where what reads the machine isn't installed."""
         read = None
         if config.system_metrics:
-            from distml.tracking.mlflow import system_reader
+            from distml.tracking.system.mlflow import system_reader
 
             read = system_reader()
         return cls(read, put, interval_s=config.system_interval_s, since_s=since_s)
