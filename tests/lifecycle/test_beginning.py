@@ -8,7 +8,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from distml.config import RunConfig
-from distml.lifecycle.beginning import STUDY_FILE, begun
+from distml.lifecycle.beginning import STUDY_FILE, begun, num_trials
 from distml.metrics import METRICS
 from distml.registry import StoreRegistry
 from distml.storage import Storage
@@ -128,19 +128,20 @@ def test_after_a_crash_the_study_is_what_the_log_says(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("num_samples", "num_values", "note", "num_trials"),
+    ("num_samples", "num_values", "note", "num_trials_wanted"),
     [
         (3, 5, "3 of the grid's 5 combinations are tried: search.num_samples", 3),
         (9, 5, "the search ends after the grid's 5 combinations", 5),
         (5, 5, None, 5),
     ],
 )
-def test_how_much_of_a_grid_is_tried_is_told(num_samples, num_values, note, num_trials, tmp_path):
+def test_how_much_of_a_grid_is_tried_is_told(num_samples, num_values, note, num_trials_wanted, tmp_path):
     space = {"linear": {"lr": {"choice": [0.01 * (i + 1) for i in range(num_values)]}, "weight_decay": 0.0}}
     heard = Heard()
     given = carried_out(Storage(tmp_path), config_of(sampler="grid", space=space, num_samples=num_samples), heard)
-    assert len(given) == num_trials == len({params["lr"] for params in given})
+    assert len(given) == num_trials_wanted == len({params["lr"] for params in given})
     assert heard.notes == ([] if note is None else [note])
+    assert num_trials(config_of(sampler="grid", space=space, num_samples=num_samples)) == num_trials_wanted
 
 
 def test_points_that_are_too_many_are_told(tmp_path):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from distml.config import RunConfig
 from distml.lifecycle.champion import FirstGuess, first_guess
-from distml.metrics import Metric
+from distml.metrics import METRICS, Metric
 from distml.tune import Search, SearchListener, SearchSpace
 from distml.tune.budget import Budget
 from distml.tune.grid import Grid
@@ -114,6 +114,12 @@ def source_of(
         space, metric, num_samples=search.num_samples, sampler=search.sampler, seed=config.seed, lag=lag, points=points,
         costs=search.costs, shares=search.shares,
     )  # fmt: skip
+
+
+def num_trials(config: RunConfig) -> int:
+    """How many trials a search has: fewer than `search.num_samples` where a grid or a population ends before."""
+    any_metric = METRICS["log_loss"]  # how many there are depends on none
+    return source_of(config, space_of(config), any_metric).num_samples
 
 
 def notes(config: RunConfig, space: SearchSpace, guess: FirstGuess | None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from distml.cluster.capacity import Capacity, check, memory_warnings, tightness
 from distml.config import RunConfig, with_absolute_paths
+from distml.lifecycle.beginning import num_trials
 from distml.lifecycle.estimate import Timing, Work, scaled_s, timings, trial_seconds, untold
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.extent import Extent, extent_of, feature_bytes
@@ -167,7 +168,7 @@ def _stage(storage: Storage, stage: str, folder: str, key: str) -> StagePlan:
 def _trials(config: RunConfig, storage: Storage, tune: StagePlan, at_once: int) -> TrialsPlan:
     logged = TrialLog(storage, f"searched/{tune.key}").read()
     ended = sum(trial.record is not None for trial in logged)
-    num_samples = config.search.num_samples
+    num_samples = num_trials(config)
     if tune.state == "cached":
         ended = num_samples
     return TrialsPlan(num_samples=num_samples, num_ended=ended, num_begun=len(logged), at_once=at_once)

@@ -15,6 +15,7 @@ from distml.data import Engine, LocalEngine
 from distml.errors import ConfigError
 from distml.lifecycle import warm
 from distml.lifecycle.augmentation import check_augmentation
+from distml.lifecycle.beginning import num_trials
 from distml.lifecycle.choices import check_search
 from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
 from distml.lifecycle.families import check_families
@@ -257,7 +258,7 @@ def _tune(
     metric = metric_for(config.search.metric, prepared.target.task)
     key = search_key(config, prepared.key)
     resources.reporter.search(_terms(config, metric, storage, key))
-    journal = Journal(outbox, metric, resources.reporter, config.search.num_samples, search=key)
+    journal = Journal(outbox, metric, resources.reporter, num_trials(config), search=key)
     best = None
     try:
         searched = search(
@@ -273,7 +274,7 @@ def _tune(
 def _terms(config: RunConfig, metric: Metric, storage: Storage, key: str) -> SearchTerms:
     log, budget = TrialLog(storage, f"searched/{key}"), Budget.of(config.search)
     log.read()
-    return SearchTerms(metric=metric, num_samples=config.search.num_samples, budget=budget, elapsed_s=log.elapsed_s)
+    return SearchTerms(metric=metric, num_samples=num_trials(config), budget=budget, elapsed_s=log.elapsed_s)
 
 
 def _train_note(trained: Trained) -> str:

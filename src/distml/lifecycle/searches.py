@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from distml.config import RunConfig
 from distml.errors import NotFoundError
-from distml.lifecycle.beginning import STUDY_FILE
+from distml.lifecycle.beginning import STUDY_FILE, num_trials
 from distml.lifecycle.compare import prepared_of, task_of
 from distml.lifecycle.search import search_key
 from distml.metrics import Metric, metric_for
@@ -59,7 +59,7 @@ def search_of(storage: Storage, record: Mapping[str, Any], *, is_running: bool) 
     return {
         "metric": metric.name,
         "direction": metric.direction,
-        "num_samples": config.search.num_samples,
+        "num_samples": num_trials(config),
         "counts": dict(Counter(row["state"] for row in rows)),
         "best": None if best is None else best.number,
         "elapsed_s": log.elapsed_s,

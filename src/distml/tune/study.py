@@ -152,7 +152,7 @@ def first_points(space: SearchSpace, points: Sequence[Point]) -> list[Point]:
 def _study(metric: Metric, costs: Sequence[Cost], name: SamplerName, seed: int, num_samples: int) -> Any:
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it would warn of is refused by `check_sampler`
     directions = [metric.direction, *("minimize" for _ in costs)]
     return optuna.create_study(directions=directions, sampler=sampler(name, seed, num_samples), study_name="distml")
 
