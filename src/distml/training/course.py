@@ -25,6 +25,8 @@ from distml.training.checkpoint import Checkpoint
 from distml.training.divergence import Divergence
 from distml.training.learner import Learner
 
+_PAUSE = 20  # times what writing a state took
+
 
 class Course:
     """Drives a learner from its first epoch, or from the state that a checkpoint holds, to its last."""
@@ -46,18 +48,25 @@ class Course:
     def run(self, on_epoch: OnEpoch) -> FitResult:
         """The epochs to the end of the course."""
         goes_on = self._take_up(on_epoch)
-        saved_at = time.monotonic()
+        saved_at, took_s = time.monotonic(), 0.0
         started = saved_at - (self.told[-1].seconds if self.told else 0.0)
         while goes_on and not self._is_over:
             result = self._epoch(self._last + 1, started)
             self.told.append(result)
-            if time.monotonic() - saved_at >= self.settings.config.checkpoint_interval_s:
+            if time.monotonic() - saved_at >= self._pause_s(took_s):
+                saving_at = time.monotonic()
                 self._save()
                 saved_at = time.monotonic()
+                took_s = saved_at - saving_at
             goes_on = on_epoch(result) is not False
         if self.settings.keeps_last:
             self._save()
         return self._result(is_cut_short=not goes_on)
+
+    def _pause_s(self, took_s: float) -> float:
+        """From one state written to the next: longer where that takes long: a fit hardly waits for its store."""
+        wanted = self.settings.config.checkpoint_interval_s
+        return max(wanted, _PAUSE * took_s) if wanted else 0.0
 
     def _result(self, *, is_cut_short: bool) -> FitResult:
         return FitResult(
