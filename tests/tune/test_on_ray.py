@@ -1,11 +1,13 @@
 import os
 import re
+import sys
 import threading
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
 
+import searches
 from contracts.runner import RunnerContract
 from distml.config import SearchConfig
 from distml.storage import Storage
@@ -30,8 +32,28 @@ def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, heard=
     return records, heard
 
 
+@pytest.fixture(scope="module", autouse=True)
+def known_to_workers():
+    """The workers of the cluster can't import what the tests are made of."""
+    import ray
+
+    modules = [searches, sys.modules[__name__]]
+    for module in modules:
+        ray.cloudpickle.register_pickle_by_value(module)
+    yield
+    for module in modules:
+        ray.cloudpickle.unregister_pickle_by_value(module)
+
+
 class TestOnRay(RunnerContract):
-    short_s = 8.0  # a worker begins, and imports torch
+    short_s = 8.0
+
+    @pytest.fixture(autouse=True)
+    def patient(self, monkeypatch):
+        """However long a worker takes to begin, its trial ends by itself."""
+        from distml.tune import on_ray
+
+        monkeypatch.setattr(on_ray, "OVERTIME_S", 300.0)
 
     def run(self, search, objective, data, log, folder):
         from distml.tune import on_ray
