@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distml.batch import FeatureBatch, InputSpec
+from distml.cluster.capacity import Capacity, Node
 from distml.config import RunConfig, parse_config
 from distml.data import LocalEngine
 from distml.errors import ConfigError
@@ -18,8 +19,9 @@ from distml.lifecycle import streaming
 from distml.lifecycle.prepare import prepare
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.run import Resources, run
-from distml.lifecycle.streaming import reading_of, row_bytes
+from distml.lifecycle.streaming import held_bytes, reading_of, row_bytes
 from distml.storage import Storage
+from distml.tracking import MemoryTracker
 from distml.training.shards import Shards
 
 CONFIG = """
@@ -87,7 +89,7 @@ def test_auto_goes_by_size(prepared, tables, tmp_path, monkeypatch):
 )
 def test_what_needs_all_rows_is_refused_with_always(tables, tmp_path, override, told):
     with pytest.raises(ConfigError, match=told):
-        run(config_of(tables, tmp_path / "store", "train.stream=always", override), Resources())
+        run(config_of(tables, tmp_path / "store", "train.stream=always", override), Resources(tracker=MemoryTracker()))
 
 
 def test_a_row_takes_what_its_parts_take():
@@ -97,7 +99,7 @@ def test_a_row_takes_what_its_parts_take():
 def test_a_run_comes_to_the_same_scores(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(streaming, "GROUP_BYTES", 2_000)  # two files or so
     results = {
-        stream: run(config_of(tables, tmp_path / stream, f"train.stream={stream}"), Resources())
+        stream: run(config_of(tables, tmp_path / stream, f"train.stream={stream}"), Resources(tracker=MemoryTracker()))
         for stream in ("never", "always")
     }
     held, streamed = results["never"], results["always"]
@@ -108,3 +110,14 @@ def test_a_run_comes_to_the_same_scores(tables, tmp_path, monkeypatch):
         ) == dataclasses.replace(other, score=0, best_epoch=0, num_epochs=0, seconds=0, notes=())
         assert other.score == pytest.approx(one.score, rel=0.02)
     assert streamed.evaluated.metrics["roc_auc"] == pytest.approx(held.evaluated.metrics["roc_auc"], rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "held"),
+    [([], 70), (["train.stream=never"], 170), (["train.stream=always"], 70), (["split.folds=3"], 170)],
+)
+def test_a_plan_counts_what_is_held(tables, tmp_path, overrides, held):
+    capacity = Capacity(nodes=(Node(name="a", cpu=2, object_store=150), Node(name="head", cpu=0, object_store=10)))
+    sizes = {"dense": 100, "trees": 70}
+    assert held_bytes(config_of(tables, tmp_path, *overrides), sizes, capacity) == held
+    assert held_bytes(config_of(tables, tmp_path), {"dense": 75}, capacity) == 75

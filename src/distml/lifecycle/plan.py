@@ -20,6 +20,7 @@ from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.run import check_choices, check_config
 from distml.lifecycle.runs import list_runs
 from distml.lifecycle.search import search_key
+from distml.lifecycle.streaming import held_bytes
 from distml.lifecycle.train import train_key
 from distml.lifecycle.warm import with_named_version
 from distml.lifecycle.where import where_to_prepare
@@ -103,7 +104,7 @@ def plan(config: RunConfig, capacity: Capacity) -> Plan:
     return Plan(
         config=config, capacity=capacity, stages=stages, trials=trials, rows=rows, feature_bytes=sizes,
         basis=tuple(sorted({before[s.stage].run for s in stages if s.stage in before and s.state != "cached"})),
-        warnings=(*tightness(capacity, config), *memory_warnings(capacity, sum(sizes.values()))),
+        warnings=(*tightness(capacity, config), *memory_warnings(capacity, held_bytes(config, sizes, capacity))),
     )  # fmt: skip
 
 

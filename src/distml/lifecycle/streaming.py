@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distml.batch import FeatureBatch, InputSpec
+from distml.cluster.capacity import Capacity
 from distml.config import RunConfig
 from distml.data.dealing import Split
 from distml.errors import ConfigError
@@ -36,6 +38,7 @@ class Reading:
         at_once = max(1, GROUP_BYTES // row_bytes(inputs_of(self.prepared, recipe)))
         return Shards(storage=self.prepared.storage, keys=tuple(keys), num_rows=num_rows, rows_at_once=at_once)
 
+
 def reading_of(config: RunConfig, prepared: Prepared, *, is_local: bool) -> Reading:
     """What `train.stream` comes to for a table. is_local: trials run in this process, not on a cluster."""
     recipes = {FAMILIES[name].recipe for name in config.model.families if FAMILIES[name].kind == "network"}
@@ -55,6 +58,15 @@ def reading_of(config: RunConfig, prepared: Prepared, *, is_local: bool) -> Read
         return Reading(prepared=prepared, lines=(f"{told}, held all the same: {needs_all[1]}",))
     line = f"networks read their rows from storage in each epoch: {told}"
     return Reading(prepared=prepared, streamed=frozenset(large), lines=(line,))
+
+
+def held_bytes(config: RunConfig, sizes: Mapping[str, int], capacity: Capacity) -> int:
+    """What a run would hold on such nodes of features that take so much by recipe."""
+    if config.train.stream == "never" or _needs_all(config) is not None:
+        return sum(sizes.values())
+    limit = _share_of(capacity) if config.train.stream == "auto" else 0
+    networks = {family.recipe for family in FAMILIES.values() if family.kind == "network"}
+    return sum(count for recipe, count in sizes.items() if recipe not in networks or count <= limit)
 
 
 def check_streaming(config: RunConfig) -> None:
@@ -92,5 +104,9 @@ def _limit_bytes(*, is_local: bool) -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _LOCAL_SHARE
     from distml.cluster import nodes
 
-    stores = [node.object_store for node in nodes.cluster().nodes if node.cpu and node.object_store]
-    return min(stores, default=0) // _SHARE
+    return _share_of(nodes.cluster())
+
+
+def _share_of(capacity: Capacity) -> int:
+    """What features may take of the smallest object store among nodes that trials run on."""
+    return min((node.object_store for node in capacity.nodes if node.cpu and node.object_store), default=0) // _SHARE
