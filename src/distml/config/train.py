@@ -69,7 +69,9 @@ class TrainConfig(Section):
         " auto: where they take more than half of a node's object store, or a quarter of the memory without a cluster",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    checkpoint_interval_s: float = Field(5, ge=0, description="how much of a fit a crash costs at most")
+    checkpoint_interval_s: float = Field(
+        5, ge=0, description="how much of a fit a crash costs at most; more where storage is slow to write"
+    )
     refit: Literal["none", "train+validation"] = Field(
         "train+validation",
         description="rows that the winner is fitted on once more, for its best number of epochs",
