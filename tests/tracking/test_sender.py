@@ -146,6 +146,17 @@ def test_a_trial_told_again_at_other_times_is_there_once(storage):
     assert tracker.runs[child.run].points == [*points(1, 3), *points(4, 5, at_ms=1000)]
 
 
+def test_what_waited_and_is_told_again_is_there_once(storage):
+    """By the one sender of a resumed run, whose trial the tracker had never heard of."""
+    tracker = MemoryTracker()
+    run = begun(tracker)
+    sender = Sender(tracker, run, storage, goes_on=True)
+    send_all(sender, trial("a", 1)[:2])
+    send_all(sender, [trial("a", 1)[0], log("a", params={"lr": 0.1}, points=points(1, 5, at_ms=1000))])
+    (child,) = tracker.children(run)
+    assert tracker.runs[child.run].points == [*points(1, 3), *points(4, 5, at_ms=1000)]
+
+
 @pytest.mark.parametrize(("before", "now"), [("KILLED", "RUNNING"), ("FAILED", "RUNNING"), ("FINISHED", "FINISHED")])
 def test_a_trial_that_was_cut_off_goes_on_and_one_that_finished_stays_so(before, now, storage):
     tracker = MemoryTracker()

@@ -27,12 +27,13 @@ def _nowhere(tracker: Tracker, run: str, version: Mapping[str, Any], alias: str)
 
 @dataclass
 class _Known:
-    """A run as the tracker has it. last_steps: None for one that nobody but this sender has written to."""
+    """A run as the tracker has it. last_steps: by metric, as far as known; is_new: nobody else has written to it."""
 
     run: str
     status: RunStatus = "RUNNING"
     params: Mapping[str, Any] = field(default_factory=dict)
-    last_steps: dict[str, int] | None = None
+    last_steps: dict[str, int] = field(default_factory=dict)
+    is_new: bool = False
 
 
 class Sender:
@@ -49,7 +50,7 @@ class Sender:
         self._run = run
         self._storage = storage
         self._mirror = mirror
-        self._known: dict[str, _Known] | None = None if goes_on else {RUN: _Known(run)}
+        self._known: dict[str, _Known] | None = None if goes_on else {RUN: _Known(run, is_new=True)}
 
     def send(self, entry: Entry) -> None:
         """Raises as `Tracker` does; then the entry may have arrived, or some of it."""
@@ -88,9 +89,9 @@ class Sender:
     def _runs(self) -> dict[str, _Known]:
         """By key; asked of the tracker where it may have more than this sender knows."""
         if self._known is None:
-            self._known = {RUN: _Known(self._run, last_steps={})}
+            self._known = {RUN: _Known(self._run)}
             for child in self._tracker.children(self._run):
-                known = _Known(child.run, child.status, child.params, last_steps={})
+                known = _Known(child.run, child.status, child.params)
                 self._known[child.tags.get(KEY, f"not ours: {child.run}")] = known
         return self._known
 
@@ -104,7 +105,7 @@ class Sender:
         if known is None:
             tags = {**entry.tags, KEY: entry.run}
             run = self._tracker.start_run(entry.name, parent=self._run, tags=tags, at_ms=entry.at_ms)
-            self._runs[entry.run] = _Known(run)
+            self._runs[entry.run] = _Known(run, is_new=True)
         elif known.status in ("FAILED", "KILLED"):
             self._tracker.continue_run(known.run)
             known.status = "RUNNING"
@@ -115,14 +116,15 @@ class Sender:
         points = self._new(known, entry.points)
         if params or points or entry.tags:
             self._tracker.log(known.run, params=params, points=points, tags=entry.tags)
+        known.params = {**known.params, **params}
+        for point in points:
+            known.last_steps[point.metric] = max(point.step, known.last_steps[point.metric])
 
     def _new(self, known: _Known, points: Sequence[Point]) -> Sequence[Point]:
         """Those beyond the last step that the run has. Another process gave them other times, so the tracker can't
         tell that they are the same."""
-        if known.last_steps is None:
-            return points
         for metric in {point.metric for point in points} - set(known.last_steps):
-            step = self._tracker.last_step(known.run, metric)
+            step = None if known.is_new else self._tracker.last_step(known.run, metric)
             known.last_steps[metric] = -1 if step is None else step
         return [point for point in points if point.step > known.last_steps[point.metric]]
 
