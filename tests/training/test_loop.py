@@ -10,8 +10,10 @@ from distml.errors import TrainingError
 from distml.metrics import METRICS
 from distml.storage import Storage
 from distml.training import fit
+from distml.training.base import Notes
 from distml.training.checkpoint import Checkpoint
 from distml.training.deck import Deck, auto_batch_size
+from distml.training.loop import NetworkLearner
 from problems import problem, settings_of, spec_of
 
 SETTINGS = settings_of(max_epochs=30, patience=3, seed=5, checkpoint_interval_s=0)
@@ -137,3 +139,33 @@ def test_the_order_comes_from_seed_and_epoch(seed, epoch, alike):
 )
 def test_the_automatic_batch_size(num_rows, size):
     assert auto_batch_size(num_rows) == size
+
+
+@pytest.mark.parametrize("num_rows", [65, 66])
+def test_a_single_row_left_over_is_no_batch_of_its_own(num_rows):
+    """Batch normalisation can make nothing of one."""
+    settings = settings_of(max_epochs=1, batch_size=32)
+    fit(spec_of("resnet", "binary"), problem("binary", n=num_rows), None, METRICS["roc_auc"], settings)
+
+
+def test_the_rate_of_each_step_is_the_schedules():
+    learner = NetworkLearner(SPEC, TRAIN, settings_of(max_epochs=3, batch_size=50, schedule="linear"), Notes(print))
+    heard = []
+    learner.gradients = lambda rows: heard.append(learner.optimizer.rate) or torch.tensor(1.0)
+    for number in (1, 2, 3):
+        learner.epoch(number)
+    assert heard == pytest.approx([0.02 * (1 - step / 9) for step in range(9)])
+
+
+@pytest.mark.parametrize("clip_norm", [0.01, None])
+def test_gradients_are_clipped_where_it_is_asked_for(clip_norm):
+    learner = NetworkLearner(SPEC, TRAIN, settings_of(batch_size=120, clip_norm=clip_norm), Notes(print))
+    learner.epoch(1)
+    length = float(torch.cat([weight.grad.flatten() for weight in learner.module.parameters()]).norm())
+    assert length > 0.05 if clip_norm is None else length == pytest.approx(0.01, rel=1e-3)
+
+
+def test_what_decays_is_the_networks_to_say():
+    spec = replace(SPEC, params={**SPEC.params, "weight_decay": 0.3})
+    groups = NetworkLearner(spec, TRAIN, settings_of(), Notes(print)).optimizer.state()["adamw"]["param_groups"]
+    assert sorted({group["weight_decay"] for group in groups}) == [0.0, 0.3]

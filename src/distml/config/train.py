@@ -42,7 +42,7 @@ class TrainConfig(Section):
     schedule: Literal["constant", "cosine", "one_cycle", "linear", "plateau"] = Field(
         "constant",
         description="the learning rate over max_epochs: constant; cosine or linear: down to zero; one_cycle: up from a"
-        " 25th for 30 % of them, then down; plateau: halved after 5 epochs whose training loss was no better",
+        " 25th for 30 % of them, then down; plateau: halved when the training loss was no better for more than 5",
     )
     warmup_epochs: float = Field(0, ge=0, description="in which the learning rate first rises from zero; may be 0.5")
     clip_norm: float | None = Field(1.0, gt=0, description="the longest gradient that a step follows; null: any")
