@@ -45,16 +45,16 @@ class Told(Objective):
 
 
 class Killing(Heard):
-    """Kills a node as soon as the second trial to be heard of has come to its third epoch."""
+    """Kills a node as soon as so many trials as run at once have come to their third epoch."""
 
-    def __init__(self, cluster: Cluster, nodes: list[Any]) -> None:
+    def __init__(self, cluster: Cluster, nodes: list[Any], at_once: int) -> None:
         super().__init__()
-        self.cluster, self.nodes, self.killed = cluster, nodes, False
+        self.cluster, self.nodes, self.at_once, self.killed = cluster, nodes, at_once, False
 
     def on_epochs(self, number: int, epochs: Any) -> None:
         super().on_epochs(number, epochs)
         under_way = [told for told in self.epochs.values() if told[-1].epoch >= 3]
-        if not self.killed and len(under_way) >= min(2, len(self.nodes) - 1):
+        if not self.killed and len(under_way) == self.at_once:
             self.killed = True
             node = self.nodes[-1]
             os.kill(node.all_processes[PROCESS_TYPE_RAYLET][0].process.pid, signal.SIGKILL)
@@ -79,10 +79,11 @@ def main(folder: Path, workers: int) -> None:
     )
     nodes = [cluster.add_node(num_cpus=1) for _ in range(workers + 1)]
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    heard = Killing(cluster, nodes)
+    at_once = 2 if workers == 1 else 1
+    heard = Killing(cluster, nodes, at_once)
     begun = Search(study(), None, heard)
     config = SearchConfig(workers_per_trial=workers)
-    records = _search(begun, Told(**plain), data, folder, config, max_concurrent=2 if workers == 1 else 1)
+    records = _search(begun, Told(**plain), data, folder, config, max_concurrent=at_once)
     left = descendants()
     ray.shutdown()
     cluster.shutdown()

@@ -85,16 +85,16 @@ class Killing(Heard):
 @pytest.mark.usefixtures("ray_session")
 def test_a_search_outlives_a_worker_and_a_trials_own_process(tmp_path):
     study = study_of(SMALL, families=("mlp",), num_samples=2)
-    heard = Killing("ray::_Runner", WORKER)
-    objective = objective_of(checkpoint_interval_s=0, max_epochs=400, patience=400)
+    heard = Killing("ray::ResourceTrainable", WORKER)
+    objective = objective_of(checkpoint_interval_s=0, max_epochs=80, patience=80)
     records = search_by_two(tmp_path, study, objective, heard, max_concurrent=1)
     assert heard.names == []
     assert [(record.number, record.state, record.num_epochs) for record in records] == [
-        (1, "finished", 400),
-        (2, "finished", 400),
+        (1, "finished", 80),
+        (2, "finished", 80),
     ]
     for record in records:
-        assert [epoch.epoch for epoch in heard.epochs[record.number]] == list(range(1, 401))
+        assert [epoch.epoch for epoch in heard.epochs[record.number]] == list(range(1, 81))
     assert any("died" in note for note in heard.notes)
     assert nothing_left()
 

@@ -182,12 +182,13 @@ def _fit(job: _Job, on_epoch: OnEpoch, on_note: OnNote, workers: int, resources:
 
 
 class _Trainer(TorchTrainer):
-    """Without two of Ray Train's habits: workers stay in the folder that they are in, for paths in a config are
-    relative to it, and no cleaner is started that lives for ever where there is no dashboard (see `reap`).
+    """Without some of Ray Train's habits: workers stay in the folder that they are in, for paths in a config are
+    relative to it; no cleaner is started that lives for ever where there is no dashboard (see `reap`), and no actor for
+    datasets, as there are none.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
-        left_out = ("PlacementGroupCleanerCallback", "WorkingDirectorySetupCallback")
+        left_out = ("PlacementGroupCleanerCallback", "WorkingDirectorySetupCallback", "DatasetsCallback")
         return [callback for callback in super()._create_default_callbacks() if type(callback).__name__ not in left_out]
 
 
@@ -201,7 +202,14 @@ def _nothing_kept() -> RunConfig:
         storage_path="distml",
         storage_filesystem=PyFileSystem(FSSpecHandler(MemoryFileSystem())),
         failure_config=FailureConfig(max_failures=0),
+        worker_runtime_env={"env_vars": _on_loopback()},
     )
+
+
+def _on_loopback() -> dict[str, str]:
+    """On a cluster of this machine alone gloo stays there too; it would listen on the address of the host's name."""
+    is_local = ray.util.get_node_ip_address() == "127.0.0.1" and Path("/sys/class/net/lo").exists()
+    return {"GLOO_SOCKET_IFNAME": "lo"} if is_local else {}
 
 
 def _in_thread(trainer: TorchTrainer) -> Future[Any]:
