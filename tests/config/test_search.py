@@ -48,6 +48,7 @@ def test_the_first_objective_is_the_metric(written, metric, objectives):
         ({"shares": {"mlp": 0.0}}, "a family's share lies above 0"),
         ({"shares": {"mlp": 0.6, "trees": 0.5}}, "all of them come to 1 at most"),
         ({"device_hours": 0}, "greater than 0"),
+        ({"keep_trials": 0}, "at least the best trial is kept"),
         ({"sampler": "annealing"}, "'grid', 'gp', 'cmaes' or 'nsga2'"),
     ],
     ids=str,
@@ -65,3 +66,8 @@ def test_a_population_draws_at_random(sampler):
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp", "cmaes", "nsga2"])
 def test_every_other_pair_goes_together(sampler, scheduler):
     assert SearchConfig(sampler=sampler, scheduler=scheduler)
+
+
+@pytest.mark.parametrize(("written", "num_kept"), [({}, 3), ({"ensemble_size": 5}, 15), ({"keep_trials": 1}, 1)])
+def test_as_many_results_are_kept_as_an_ensemble_may_want(written, num_kept):
+    assert SearchConfig(**written).num_kept == num_kept

@@ -150,3 +150,14 @@ def test_points_that_are_too_many_are_told(tmp_path):
     given = carried_out(Storage(tmp_path), config_of(num_samples=2, points_to_evaluate=points), heard)
     assert [params["lr"] for params in given] == pytest.approx([0.02, 0.03])
     assert heard.notes == ["of 3 points that come first 2 are tried: search.num_samples"]
+
+
+@pytest.mark.parametrize(
+    ("written", "has_room_for", "lag"), [("auto", None, 4), ("auto", 2, 4), ("auto", 16, 16), (8, 2, 8), (2, 2, 4)]
+)
+def test_a_number_of_trials_at_once_makes_every_machine_search_alike(written, has_room_for, lag, tmp_path):
+    storage = Storage(tmp_path)
+    config = config_of(max_concurrent_trials=written)
+    with begun(config, METRICS["roc_auc"], Heard(), has_room_for, TrialLog(storage, "searched/k")):
+        pass
+    assert storage.read_json("searched/k/begun.json")["lag"] == lag
