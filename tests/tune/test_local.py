@@ -71,3 +71,10 @@ def test_no_trial_starts_after_the_time_is_up():
     assert len(records) <= 1  # the clock may not have moved yet
     assert all(record.state == "stopped" for record in records)
     assert len(heard.started) == len(records)
+
+
+def test_device_hours_end_a_search_as_time_does():
+    """The first trial takes them all up: it ends after an epoch, and no other begins."""
+    made = Search(study_of(), None, Heard(), budget=Budget(device_hours=1e-9))
+    records = local.run_trials(made, objective_of(), data_of())
+    assert [(record.number, record.state, record.num_epochs) for record in records] == [(1, "stopped", 1)]
