@@ -134,3 +134,37 @@ def test_what_optuna_is_told(state, score, told):
     trial = study._study.trials[0]
     assert trial.state == told
     assert trial.value == (None if told is TrialState.FAIL else 0.7)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"state": "finished", "objectives": {"size_mb": 2.0}}, TrialState.COMPLETE),
+        ({"state": "finished"}, TrialState.FAIL),
+        ({"state": "finished", "objectives": {"size_mb": float("nan")}}, TrialState.FAIL),
+        ({"state": "finished", "score": float("nan"), "objectives": {"size_mb": 2.0}}, TrialState.FAIL),
+        ({"state": "pruned"}, TrialState.FAIL),
+        ({"state": "stopped", "objectives": {"size_mb": 2.0}}, TrialState.FAIL),
+        ({"state": "failed", "score": None}, TrialState.FAIL),
+    ],
+)
+def test_what_optuna_is_told_of_several_objectives(values, told):
+    """It has no value for a trial that was pruned."""
+    study = study_of(num_samples=2, lag=1, costs=("size_mb",))
+    first = study.ask()
+    known = {"score": 0.7, "num_epochs": 4, **values}
+    study.complete(TrialRecord(number=1, family=first.family, params=first.params, **known))
+    study.ask()
+    trial = study._study.trials[0]
+    assert trial.state == told
+    assert trial.values == ([0.7, 2.0] if told is TrialState.COMPLETE else None)
+
+
+@pytest.mark.parametrize(("sampler", "told"), [("gp", TrialState.COMPLETE), ("cmaes", TrialState.PRUNED)])
+def test_a_sampler_learns_from_a_pruned_trial_in_the_way_that_it_can(sampler, told):
+    study = study_of({}, families=("linear",), sampler=sampler, num_samples=2, lag=1)
+    first = study.ask()
+    study.complete(TrialRecord(number=1, family="linear", params=first.params, state="pruned", score=0.6, num_epochs=4))
+    study.ask()
+    trial = study._study.trials[0]
+    assert (trial.state, trial.value) == (told, 0.6)
