@@ -111,7 +111,7 @@ def search(
     if reused and goes_on:  # the process before may have died before it told of every trial
         for trial in log.read():
             listener.on_recall(trial)
-    records = tuple(TrialRecord(**record) for record in value["records"])
+    records = tuple(TrialRecord.from_dict(record) for record in value["records"])
     best = best_of(list(records), metric)
     assert best is not None, "a search without a best trial raises before it is stored"
     return Searched(
