@@ -4,10 +4,11 @@
     python bench/search.py --data FOLDER --trials 20 --epochs 4 --peers ideal
 
 All in one run on one machine, each on all of its cores, one thread a trial. The space, epochs, batch size, sampler
-(random) and seed are equal, no scheduler gives a trial up. What is timed begins when the prepared rows are there and Ray
-is up, and ends with the last trial; the order alternates between repeats.
+(random) and seed are equal, no scheduler gives a trial up. What is timed begins when the prepared rows are there and
+Ray is up, and ends with the last trial; the order alternates between repeats.
 - `distml`: the stage `tune` as a run carries it out, every epoch logged to MLflow in SQLite.
-- `usual`: a function trainable with a DataLoader over the rows and MLflowLoggerCallback; a process per trial, as is Tune's default.
+- `usual`: a function trainable with a DataLoader over the rows and MLflowLoggerCallback; a process per trial, as is
+  Tune's default.
 - `ideal`: Optuna asked and told by one process, distml's own fits in plain worker processes that hold the rows; no
   tracking, no checkpoints.
 """
@@ -147,8 +148,12 @@ def by_ideal(config: RunConfig, prepared: Prepared, scratch: Path) -> float:
     for number in range(1, config.search.num_samples + 1):
         trial = study.ask()
         trials[number] = trial
-        params = {"lr": trial.suggest_float("lr", 2e-4, 5e-3, log=True), "dropout": trial.suggest_float("dropout", 0, 0.5),
-                  "num_blocks": trial.suggest_int("num_blocks", 1, 3), "width": 128}  # fmt: skip
+        params = {
+            "lr": trial.suggest_float("lr", 2e-4, 5e-3, log=True),
+            "dropout": trial.suggest_float("dropout", 0, 0.5),
+            "num_blocks": trial.suggest_int("num_blocks", 1, 3),
+            "width": 128,
+        }
         tasks.put((number, params))
         if number > num_workers:
             study.tell(*_answer(answers, trials))

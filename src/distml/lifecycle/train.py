@@ -36,7 +36,8 @@ BASELINES = ("linear", "trees")
 class Trained:
     """Where the package and the baselines' models are in storage.
 
-    validation: metrics of the held-out rows. calibration: its kind, None without one. members: each with `trial`, `family`, `weight`, `num_epochs`, `notes`.
+    validation: metrics of the held-out rows. calibration: its kind, None without one. members: each with `trial`,
+    `family`, `params`, `weight`, `num_epochs` and `notes`.
     """
 
     key: str
