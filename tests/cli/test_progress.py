@@ -29,6 +29,9 @@ train: {max_epochs: 40, batch_size: 8}
 """
 
 
+RUN_AND_DONE = ("  running  ", "  finished  ")  # as the table has them
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "config.yaml").write_text(CONFIG)
@@ -45,7 +48,7 @@ def terminal(folder: Path) -> Iterator[Terminal]:
 
 
 def test_a_search_is_a_table_with_lines_above_it_and_ctrl_c_takes_it_away(terminal: Terminal, folder: Path) -> None:
-    shown = terminal.wait_for(lambda lines: any(" finished " in line for line in lines))
+    shown = terminal.wait_for(lambda lines: all(any(state in line for line in lines) for state in RUN_AND_DONE))
     table = next(i for i, line in enumerate(shown) if line.split()[:3] == ["trial", "family", "state"])
     above = "".join(shown[:table])  # long lines are broken by the terminal
     assert re.search(r" s  run seen-\S+ in .* s  prepare   .* s  trial 1/60: 1 linear failed, .*000001\.txt\)$", above)

@@ -67,7 +67,7 @@ def tracked(store):
     return sorted(runs, key=str), models
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_run_whose_every_process_dies_comes_to_what_it_would_have(tmp_path):
     crash(tmp_path, "chain")
     assert left(tmp_path / "chain") == left(tmp_path / "whole")
