@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 TESTS = Path(__file__).parents[1]
 WORKER = "ray::RayTrainWorker"
+TRIAL = ["ray::_Runner", "ray::ResourceTrainable"]  # while it waits for Tune, and while Tune waits for it
 SMALL = {"mlp": {"width": 16, "num_blocks": 1, "embedding_width": 4, "dropout": 0.0}, "trees": {"num_leaves": 4}}
 
 
@@ -70,7 +71,7 @@ def test_trials_of_two_workers_are_those_of_one(tmp_path):
 
 
 class Killing(Heard):
-    """Kills one process of a name, so many times, when an epoch is heard of."""
+    """Kills one process of each of these names in turn, the last first, when an epoch is heard of."""
 
     def __init__(self, *names):
         super().__init__()
@@ -79,13 +80,13 @@ class Killing(Heard):
     def on_epochs(self, number, epochs):
         super().on_epochs(number, epochs)
         if self.names:
-            os.kill(max(descendants(self.names.pop())), signal.SIGKILL)
+            os.kill(max(pid for name in self.names.pop() for pid in descendants(name)), signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("ray_session")
 def test_a_search_outlives_a_worker_and_a_trials_own_process(tmp_path):
     study = study_of(SMALL, families=("mlp",), num_samples=2)
-    heard = Killing("ray::ResourceTrainable", WORKER)
+    heard = Killing(TRIAL, [WORKER])
     objective = objective_of(checkpoint_interval_s=0, max_epochs=80, patience=80)
     records = search_by_two(tmp_path, study, objective, heard, max_concurrent=1)
     assert heard.names == []
