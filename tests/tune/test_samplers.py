@@ -16,18 +16,28 @@ from distml.tune.space import SearchSpace
 from distml.tune.study import Study
 from searches import AUC, SMALL
 
+MLP = FAMILIES["mlp"]
 MIXED: dict[str, Any] = {
+    **MLP.defaults,
+    "lr": {"log": [2e-4, 5e-3]},
     "width": {"choice": [8, 16, 32]},
     "num_blocks": {"int": [1, 4]},
     "dropout": {"uniform": [0.0, 0.5], "step": 0.1},
-    "embedding_width": 4,
 }
-NUMBERS: dict[str, Any] = {"width": {"int": [8, 64], "log": True}, "embedding_width": {"int": [4, 16], "step": 4}}
+NUMBERS: dict[str, Any] = {
+    **{name: MLP.defaults[name] for name, known in MLP.space.items() if "choice" in known},
+    "width": {"int": [8, 64], "log": True},
+    "embedding_width": {"int": [4, 16], "step": 4},
+}
 CELLS: dict[str, dict[str, Any]] = {
     "linear": {"lr": {"choice": [0.001, 0.01]}, "weight_decay": 0.0},
-    "mlp": {"lr": {"uniform": [0.001, 0.005], "step": 0.001}, "weight_decay": 0.0001, "num_blocks": {"int": [1, 3]},
-            "width": 8, "dropout": {"choice": [0.0, 0.15]}, "embedding_width": 4},
-}  # fmt: skip
+    "mlp": {
+        **MLP.defaults,
+        "lr": {"uniform": [0.001, 0.005], "step": 0.001},
+        "num_blocks": {"int": [1, 3]},
+        "dropout": {"choice": [0.0, 0.15]},
+    },
+}
 SEARCHES: dict[str, dict[str, Any]] = {
     "tpe": {"space": SearchSpace.of(("linear", "mlp", "trees"), SMALL)},
     "tpe, two objectives": {"space": SearchSpace.of(("linear", "mlp"), SMALL), "costs": ("latency_ms",)},
@@ -174,10 +184,10 @@ def test_samplers_that_would_draw_a_space_of_several_families_at_random_are_refu
 
 
 def test_cmaes_searches_no_choices():
-    space = SearchSpace.of(("mlp",), {"mlp": {"embedding_width": 4}})
+    space = SearchSpace.of(("mlp",), {"mlp": {**NUMBERS, "width": {"choice": [64, 128]}}})
     with pytest.raises(ConfigError, match="cmaes searches numbers") as caught:
         check_sampler("cmaes", space, {})
-    assert caught.value.received == "width {choice: [64, 128, 192, 256, 384]}"
+    assert caught.value.received == "width {choice: [64, 128]}"
     assert caught.value.where == "search.space.mlp"
 
 
