@@ -29,8 +29,8 @@ from sklearn.model_selection import train_test_split
 
 from distml.predictor import Predictor
 
-NEURAL = ("mlp", "tabm")
-SETS = {"neural": NEURAL, "all": ("linear", *NEURAL, "trees")}
+NEURAL = ("tabm", "mlp")
+SETS = {"neural": NEURAL, "all": ("trees", "linear", *NEURAL)}
 ADULT = ["age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation", "relationship",
          "race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country", "income"]  # fmt: skip
 HELD_OUT: dict[str, dict[str, Any]] = {  # name -> file, what a reader must know, target, columns that tell it

@@ -19,7 +19,7 @@ def test_configs_are_frozen():
 def test_defaults():
     config = run()
     assert config.storage == "./distml-store"
-    assert config.model.families == ("linear", "mlp", "tabm", "trees")
+    assert config.model.families == ("trees", "linear", "mlp", "tabm")
     assert (config.split.kind, config.split.validation, config.split.test) == ("auto", 0.15, 0.15)
     assert config.clean.duplicates == "drop"
     assert config.data.source.missing == ("",)

@@ -40,11 +40,8 @@ class WarmStartConfig(Section):
 class ModelConfig(Section):
     """The families searched over, and what of a user's own they are made and fitted with."""
 
-    families: Annotated[tuple[FamilyName, ...], BeforeValidator(one_or_many)] = (
-        "linear",
-        "mlp",
-        "tabm",
-        "trees",
+    families: Annotated[tuple[FamilyName, ...], BeforeValidator(one_or_many)] = Field(
+        ("trees", "linear", "mlp", "tabm"), description="the defaults of each are tried first, in this order"
     )
     factory: str | None = Field(
         None,
