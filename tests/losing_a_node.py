@@ -45,7 +45,7 @@ class Told(Objective):
 
 
 class Killing(Heard):
-    """Kills a node as soon as so many trials as run at once have come to their third epoch."""
+    """Kills a node that is at work as soon as the trials that run at once have come to their third epoch."""
 
     def __init__(self, cluster: Cluster, nodes: list[Any], at_once: int) -> None:
         super().__init__()
@@ -56,9 +56,14 @@ class Killing(Heard):
         under_way = [told for told in self.epochs.values() if told[-1].epoch >= 3]
         if not self.killed and len(under_way) == self.at_once:
             self.killed = True
-            node = self.nodes[-1]
-            os.kill(node.all_processes[PROCESS_TYPE_RAYLET][0].process.pid, signal.SIGKILL)
+            name = "ray::RayTrainWorker" if self.at_once == 1 else "ray::"
+            node = next(node for node in self.nodes if descendants(name, of=raylet(node)))
+            os.kill(raylet(node), signal.SIGKILL)
             self.cluster.remove_node(node, allow_graceful=False)
+
+
+def raylet(node: Any) -> int:
+    return node.all_processes[PROCESS_TYPE_RAYLET][0].process.pid
 
 
 def main(folder: Path, workers: int) -> None:

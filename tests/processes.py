@@ -8,20 +8,23 @@ import time
 from pathlib import Path
 
 
-def descendants(name: str = "ray::") -> set[int]:
-    """Ids of those whose command begins with `name`; what dies meanwhile is left out."""
+def descendants(name: str = "ray::", of: int | None = None) -> set[int]:
+    """Ids of those whose command begins with `name`; what dies meanwhile is left out. of: another one's descendants."""
+    of = of or os.getpid()
     parents, commands = {}, {}
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             commands[int(process.name)] = (process / "cmdline").read_bytes()
             parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    return {pid for pid, command in commands.items() if command.startswith(name.encode()) and _is_ours(pid, parents)}
+    return {
+        pid for pid, command in commands.items() if command.startswith(name.encode()) and _descends(pid, of, parents)
+    }
 
 
-def _is_ours(pid: int, parents: dict[int, int]) -> bool:
+def _descends(pid: int, of: int, parents: dict[int, int]) -> bool:
     while pid in parents:
         pid = parents[pid]
-        if pid == os.getpid():
+        if pid == of:
             return True
     return False
 
