@@ -11,9 +11,12 @@ from distml.batch import FeatureBatch
 from distml.config import AugmentConfig
 from distml.lifecycle.stages import once
 from distml.lifecycle.streaming import Reading
-from distml.models import FAMILIES, Model, load_model
+from distml.metrics import Metric
+from distml.models import FAMILIES, Model, ModelSpec, load_model
 from distml.storage import Storage
+from distml.training import FitResult, FitSettings
 from distml.training.checkpoint import Checkpoint
+from distml.training.folds import fit_folds
 from distml.training.shards import Shards
 from distml.tune.objective import Candidate, Objective
 
@@ -22,14 +25,15 @@ OUTPUTS = "outputs.npy"
 
 @dataclass(frozen=True, kw_only=True)
 class FitTask:
-    """One model to fit. rows: those of training, with validation rows to stop by, or both together for `num_epochs`.
+    """One model to fit. rows: those of training, with validation rows to stop by, or both together for `num_epochs`;
+    `folds`: both as they are dealt to folds, which comes to outputs and to no one model.
 
     segments: what is fitted, one candidate, or those of a population's member in the order that it went through them.
     """
 
     name: str
     segments: tuple[Candidate, ...]
-    rows: Literal["train", "train+validation"]
+    rows: Literal["train", "train+validation", "folds"]
     num_epochs: int | None = None
     is_plain: bool = False  # without augmentation, as a baseline is
 
@@ -56,7 +60,7 @@ class Fits:
             return load_model(home)
 
     def outputs(self, name: str) -> np.ndarray:
-        """A fit's outputs on the validation rows, [n, k] or [n]."""
+        """A fit's outputs on the validation rows, or on all rows out of fold, [n, k] or [n]."""
         with self.storage.local_folder(self.key(name)) as home:
             return np.load(home / OUTPUTS, allow_pickle=False)
 
@@ -68,8 +72,8 @@ class Fits:
         checkpoint = Checkpoint(self.storage, f"{self.key(task.name)}.pt")
         result = self._objective(task).refit(task.segments, *self._rows(task), task.num_epochs, checkpoint)
         with self.storage.new_folder(self.key(task.name)) as home:
-            assert result.model is not None, "rows are no folds here"
-            result.model.save(home)
+            if result.model is not None:
+                result.model.save(home)
             if result.outputs is not None:
                 np.save(home / OUTPUTS, result.outputs, allow_pickle=False)
         checkpoint.delete()
@@ -79,10 +83,21 @@ class Fits:
         recipe = FAMILIES[task.family].recipe
         if task.rows == "train+validation":
             return self.reading.rows(recipe, "train", "validation"), None
+        if task.rows == "folds":
+            return self.reading.prepared.fit_rows(recipe), None
         return self.reading.rows(recipe, "train"), self.reading.prepared.features(recipe, "validation")
 
     def _objective(self, task: FitTask) -> Objective:
+        if task.rows == "folds":
+            return replace(self.objective, fit=_over_folds)
         if not task.is_plain:
             return self.objective
         settings = replace(self.objective.settings, augment=AugmentConfig())
         return replace(self.objective, settings=settings, code={}, warm=None)
+
+
+def _over_folds(
+    spec: ModelSpec, rows: FeatureBatch, validation: None, metric: Metric, settings: FitSettings
+) -> FitResult:
+    """`fit_folds` where an objective calls `fit`."""
+    return fit_folds(spec, rows, metric, settings)

@@ -98,7 +98,7 @@ def _choose(
     known = {number: array for number, array in outputs.items() if array is not None}
     best = searched.best
     if best.number not in known:  # it was stopped in the middle of an epoch, with no time left to write them
-        task = FitTask(name=f"trial-{best.number}", segments=searched.lineage(best), rows="train")
+        task = _again(best, searched, over_folds=bool(prepared.plan.num_folds))
         _map(config, engine, fits, [task])
         known[best.number] = fits.outputs(task.name)
     return choose(
@@ -130,6 +130,16 @@ def _as_searched(record: TrialRecord, fits: Fits, results: TrialResults) -> Mode
     """The model that the trial has left, or that was fitted again because it had not."""
     model = results.model(record.number)
     return model if model is not None else fits.model(f"trial-{record.number}")
+
+
+def _again(record: TrialRecord, searched: Searched, *, over_folds: bool) -> FitTask:
+    """As the trial was fitted, to the epoch that was its best."""
+    return FitTask(
+        name=f"trial-{record.number}",
+        segments=searched.lineage(record),
+        rows="folds" if over_folds else "train",
+        num_epochs=record.best_epoch,
+    )
 
 
 def _refit(record: TrialRecord, searched: Searched) -> FitTask:
