@@ -8,9 +8,10 @@ import pytest
 from distml.config import RunConfig, parse_config
 from distml.errors import ConfigError
 from distml.lifecycle.augmentation import not_augmented
+from distml.lifecycle.preflight import check_config
 from distml.lifecycle.prepare import prepare_key
 from distml.lifecycle.reporter import Silent
-from distml.lifecycle.run import Resources, check_config, run
+from distml.lifecycle.run import Resources, run
 from distml.lifecycle.search import search_key
 from pictures import picture_table
 

@@ -11,9 +11,10 @@ import pytest
 from commands import environment
 from distml.config import RunConfig, parse_config
 from distml.errors import StorageError
+from distml.lifecycle.preflight import preflight
 from distml.lifecycle.reap import send_rest, unsent_runs
 from distml.lifecycle.reporter import Silent
-from distml.lifecycle.run import Resources, preflight, resume, run
+from distml.lifecycle.run import Resources, resume, run
 from distml.lifecycle.runs import list_runs
 from distml.storage import Storage
 from distml.tracking.mlflow import MlflowTracker

@@ -3,7 +3,7 @@ import pytest
 
 from distml.config import parse_config
 from distml.errors import ConfigError
-from distml.lifecycle.run import check_config
+from distml.lifecycle.preflight import check_config
 from pictures import picture_table
 
 

@@ -12,7 +12,8 @@ from distml.config import RunConfig, parse_config
 from distml.data import LocalEngine
 from distml.errors import ConfigError, DataError
 from distml.lifecycle.predict import predict_table, source_of
-from distml.lifecycle.run import Resources, check_config, run
+from distml.lifecycle.preflight import check_config
+from distml.lifecycle.run import Resources, run
 from distml.lifecycle.validate import validate
 from distml.predictor import Predictor
 from distml.storage import Storage

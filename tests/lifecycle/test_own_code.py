@@ -16,8 +16,9 @@ from distml.config import RunConfig, parse_config
 from distml.errors import CodeError, ConfigError, NotFoundError, PackageError, TrainingError
 from distml.lifecycle.own_code import not_reached, source_hashes
 from distml.lifecycle.predict import plan_scoring, source_of
+from distml.lifecycle.preflight import check_config
 from distml.lifecycle.result import RunResult
-from distml.lifecycle.run import Resources, check_config, run
+from distml.lifecycle.run import Resources, run
 from distml.lifecycle.search import search_key
 from distml.lifecycle.warm import with_named_version
 from distml.predictor import Predictor

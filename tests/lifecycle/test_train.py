@@ -13,8 +13,8 @@ from distml.config import RunConfig, parse_config
 from distml.data import LocalEngine
 from distml.errors import ConfigError
 from distml.lifecycle.fits import Fits
+from distml.lifecycle.preflight import check_choices
 from distml.lifecycle.prepare import prepare
-from distml.lifecycle.run import check_choices
 from distml.lifecycle.search import Searched, search
 from distml.lifecycle.train import Trained, train
 from distml.metrics import METRICS
@@ -132,6 +132,15 @@ def test_the_best_trial_is_fitted_again_where_it_left_nothing(tmp_path, table, m
     trained = run.train()
     assert (f"trial-{best.number}", "train") in carried_out
     assert trained.validation["rmse"] == pytest.approx(best.score, rel=1e-6)
+
+
+@pytest.mark.parametrize("families", [["linear"], ["trees"]])
+def test_the_best_of_trials_over_folds_is_fitted_over_them_again(tmp_path, table, families):
+    config = config_of(tmp_path, table, model={"families": families}, split={"folds": 3}, search={"num_samples": 2})
+    run = Run(config)
+    best = run.searched.best
+    TrialResults(run.storage, f"searched/{run.searched.key}").delete(best.number)
+    assert run.train().validation["rmse"] == pytest.approx(best.score, rel=1e-6)
 
 
 def test_fits_that_had_ended_are_not_repeated_after_a_crash(tmp_path, table, monkeypatch):

@@ -10,8 +10,8 @@ import pytest
 from distml.config import parse_config
 from distml.data import LocalEngine
 from distml.errors import ConfigError, DataError
+from distml.lifecycle.preflight import check_choices, check_config
 from distml.lifecycle.prepare import prepare
-from distml.lifecycle.run import check_choices, check_config
 from distml.proposal.draft import draft
 from distml.proposal.propose import propose
 from distml.storage import Storage

@@ -33,7 +33,7 @@ def carry_out(
     from distml.cluster.on_ray import Signals
     from distml.errors import ConfigError
     from distml.lifecycle.deploy import check_port
-    from distml.lifecycle.run import preflight
+    from distml.lifecycle.preflight import preflight
 
     if engine not in ("ray", "local"):
         raise ConfigError("an engine is ray or local", received=engine, where="--engine")

@@ -41,7 +41,7 @@ def validate(
     from distml.config import load_config, with_absolute_paths
     from distml.data import LocalEngine
     from distml.inspection.written import describe, to_yaml
-    from distml.lifecycle.run import check_choices, check_config
+    from distml.lifecycle.preflight import check_choices, check_config
     from distml.lifecycle.validate import validate as validate_tables
     from distml.storage import Storage
 

@@ -51,7 +51,7 @@ def init(
 def _check(config: RunConfig) -> None:
     """Nothing is written that a run would refuse at once, but for lines that the config has a comment about."""
     from distml.inspection.scan import tolerant
-    from distml.lifecycle.run import check_config
+    from distml.lifecycle.preflight import check_config
 
     source = tolerant(config.data.source)
     check_config(config.model_copy(update={"data": config.data.model_copy(update={"source": source})}))

@@ -136,7 +136,7 @@ def _run(
 
 def _needs_cluster(config: RunConfig) -> bool:
     """Whether a table is prepared over Ray, so that a cluster is to be started; in a job there is one."""
-    from distml.lifecycle.run import preflight
+    from distml.lifecycle.preflight import preflight
     from distml.lifecycle.where import where_to_prepare
 
     preflight(config)

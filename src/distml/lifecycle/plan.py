@@ -15,9 +15,9 @@ from distml.lifecycle.beginning import num_trials
 from distml.lifecycle.estimate import Timing, Work, scaled_s, timings, trial_seconds, untold
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.extent import Extent, extent_of, feature_bytes
+from distml.lifecycle.preflight import check_choices, check_config
 from distml.lifecycle.prepare import check_source, prepare_key
 from distml.lifecycle.prepared import Prepared
-from distml.lifecycle.run import check_choices, check_config
 from distml.lifecycle.runs import list_runs
 from distml.lifecycle.search import search_key
 from distml.lifecycle.streaming import held_bytes

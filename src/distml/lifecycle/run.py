@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distml.clean import Finding
-from distml.config import PostprocessConfig, RunConfig, Task, with_absolute_paths
+from distml.config import RunConfig, with_absolute_paths
 from distml.data import Engine, LocalEngine
-from distml.errors import ConfigError
-from distml.lifecycle import warm
-from distml.lifecycle.augmentation import check_augmentation
 from distml.lifecycle.beginning import num_trials
-from distml.lifecycle.choices import check_search
-from distml.lifecycle.evaluate import evaluate_package, judge_package, slice_columns
-from distml.lifecycle.families import check_families
+from distml.lifecycle.evaluate import evaluate_package, judge_package
 from distml.lifecycle.journal import Journal
-from distml.lifecycle.own_code import check_own_code
-from distml.lifecycle.prepare import check_source, prepare
+from distml.lifecycle.preflight import check_choices, preflight
+from distml.lifecycle.prepare import prepare
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.publish import datasets, publish
 from distml.lifecycle.reporter import Reporter, SearchTerms, Silent
@@ -29,15 +24,13 @@ from distml.lifecycle.result import RunResult
 from distml.lifecycle.retrain import check_columns
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, search, search_key
-from distml.lifecycle.streaming import check_streaming
-from distml.lifecycle.tracked import check_tracker, tracked
+from distml.lifecycle.tracked import tracked
 from distml.lifecycle.train import Trained, train
 from distml.lifecycle.versions import move_to_challenger
 from distml.lifecycle.warm import with_named_version
 from distml.lifecycle.where import engine_for
-from distml.metrics import METRICS, Metric, metric_for
+from distml.metrics import Metric, metric_for
 from distml.registry import Decision, Registry, StoreRegistry, resolve
-from distml.secrets import with_secrets
 from distml.storage import Storage
 from distml.tracking import Outbox, Tracker
 from distml.tune.budget import Budget
@@ -133,67 +126,6 @@ def _left_out(findings: Sequence[Finding]) -> str:
     told = [f"{f.count:,} ({f.column}: {f.rule})" if f.column else f"{f.count:,} ({f.rule})" for f in costly[:3]]
     more = [f"{numbered(len(costly) - 3, 'more finding')} in the report"] if len(costly) > 3 else []
     return f"; left out: {', '.join(told + more)}" if costly else ""
-
-
-def preflight(config: RunConfig) -> Storage:
-    """What can be refused in a second, before a cluster starts or anything is written.
-
-    Raises `UsageError` as `check_config` does, for storage that can't be written and a tracker that doesn't answer.
-    """
-    check_config(config)
-    if config.tracking.uri is not None:
-        with_secrets(config.tracking.uri)
-    storage = Storage(config.storage)
-    storage.check_writable()
-    storage.delete_if_empty()  # the run may be refused yet
-    check_tracker(config, storage)
-    return storage
-
-
-def check_config(config: RunConfig) -> None:
-    """Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space."""
-    schema = check_source(config).schema
-    check_families(config, schema)
-    check_augmentation(config, schema)
-    check_own_code(config)
-    check_streaming(config)
-    warm.read(config)
-    if config.data.task != "auto":
-        _check_metrics(config, config.data.task)
-    elif schema.target.kind == "numeric":
-        _check_metrics(config, "regression")
-    else:
-        _check_metrics(config, "multiclass", "binary")
-    check_search(config)
-
-
-def check_choices(config: RunConfig, prepared: Prepared) -> None:
-    """Raises `UsageError` for what the config asks of the table now known: metrics, gates, decisions, slices."""
-    _check_metrics(config, prepared.target.task)
-    _check_decisions(config.postprocess, prepared.target.task)
-    slice_columns(config, prepared)
-
-
-def _check_metrics(config: RunConfig, *tasks: Task) -> None:
-    """Raises `ConfigError` for a metric or gate that none of the possible tasks has."""
-    named = {"search.metric": config.search.metric, **{f"gates.{name}": name for name in config.gates.metrics}}
-    for where, name in named.items():
-        if name not in METRICS or not set(tasks) & set(METRICS[name].tasks):
-            metric_for(name, tasks[-1], where)
-
-
-def _check_decisions(config: PostprocessConfig, task: Task) -> None:
-    """Raises `ConfigError` for a calibration or a threshold that is for two classes, of a target that has others."""
-    asked = {
-        "postprocess.calibration": config.calibration if config.calibration in ("platt", "isotonic") else None,
-        "postprocess.threshold": None if config.threshold == 0.5 else config.threshold,
-    }
-    for where, value in asked.items():
-        if value is not None and task != "binary":
-            raise ConfigError(
-                f"{where} as written is for targets of two classes", received=f"{value}, for a {task} target",
-                where=where, remedy="leave it out",
-            )  # fmt: skip
 
 
 def _stages(

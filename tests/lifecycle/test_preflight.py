@@ -6,8 +6,7 @@ from distml.cluster.capacity import Capacity
 from distml.cluster.nodes import Node
 from distml.config import RunConfig
 from distml.errors import ConfigError
-from distml.lifecycle.choices import check_search
-from distml.lifecycle.run import preflight
+from distml.lifecycle.preflight import check_search, preflight
 
 LINEAR = {"lr": {"log": [0.001, 0.1]}, "weight_decay": 0.0}
 
