@@ -7,8 +7,7 @@ import pytest
 
 from distml.errors import TrainingError
 from distml.metrics import METRICS, metric_for
-from distml.training import fit, fit_folds
-from distml.training.folds import seed_of
+from distml.training import fit, fit_folds, seeds
 from problems import TASKS, problem, settings_of, spec_of
 
 families = pytest.mark.parametrize("family", ["linear", "mlp", "trees"])
@@ -29,7 +28,7 @@ def test_outputs_are_out_of_fold_in_the_order_of_rows(family, task):
     result = fit_folds(spec, rows, metric, SETTINGS)
     expected = np.zeros_like(result.outputs)
     for fold in range(3):
-        settings = replace(SETTINGS, seed=seed_of(3, fold), until_epoch=result.best_epoch)
+        settings = replace(SETTINGS, seed=seeds.of_fold(3, fold), until_epoch=result.best_epoch)
         others = fit(spec, rows.take(rows.fold != fold), None, metric, settings).model
         expected[rows.fold == fold] = others.predict(rows.take(rows.fold == fold))
     np.testing.assert_allclose(result.outputs, expected, atol=1e-12)

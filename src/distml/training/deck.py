@@ -14,6 +14,7 @@ import torch
 
 from distml.batch import FeatureBatch
 from distml.models.base import ModelSpec
+from distml.training import seeds
 from distml.training.augment import Augmenter
 from distml.training.base import FitSettings
 from distml.training.rows import Rows, cuts
@@ -42,7 +43,7 @@ class Deck:
 
     def steps(self, epoch: int) -> Iterator[Rows]:
         """The rows of each step of an epoch; the last step has what is left over."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        generator = torch.Generator().manual_seed(seeds.of_epoch(self.seed, epoch))
         order = torch.randperm(len(self), generator=generator).to(self.rows.device)
         for number, cut in enumerate(cuts(len(self), self.step_size)):
             rows = self.rows.take(order[cut])

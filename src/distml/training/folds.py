@@ -16,6 +16,7 @@ from distml.errors import TrainingError
 from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.own import told_where
+from distml.training import seeds
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch, OnNote
 from distml.training.course import Course
 from distml.training.fit import begin
@@ -56,7 +57,9 @@ class FoldsLearner:
         self._held_out = [np.flatnonzero(rows.fold == fold) for fold in folds]
         self._unseen = [rows.take(index) for index in self._held_out]
         self._learners = [
-            begin(spec, rows.take(rows.fold != fold), replace(settings, seed=seed_of(settings.seed, number)), notes)
+            begin(
+                spec, rows.take(rows.fold != fold), replace(settings, seed=seeds.of_fold(settings.seed, number)), notes
+            )
             for number, fold in enumerate(folds)
         ]
 
@@ -84,8 +87,3 @@ class FoldsLearner:
     def load_state(self, state: dict[str, Any]) -> None:
         for learner, own in zip(self._learners, state["folds"], strict=True):
             learner.load_state(own)
-
-
-def seed_of(seed: int, number: int) -> int:
-    """The seed of the fold of a number: two folds begin with other weights, as two trials do."""
-    return seed * 101 + number

@@ -19,6 +19,7 @@ from distml.errors import TrainingError
 from distml.models.base import Model, ModelSpec
 from distml.models.build import build_network
 from distml.models.network import NetworkModel
+from distml.training import seeds
 from distml.training.averaging import Averaging
 from distml.training.base import FitSettings, Notes
 from distml.training.device import choose_device
@@ -63,7 +64,7 @@ class NetworkLearner:
 
     def epoch(self, number: int) -> float:
         """One pass over the rows; the mean training loss."""
-        torch.manual_seed(self.seed * 1_000_003 + number)
+        torch.manual_seed(seeds.of_epoch(self.seed, number))
         to_training(self.module, self.frozen)
         self._step = (number - 1) * self.deck.num_steps
         # Nothing is read back from the device before the epoch's end, so that it never waits for Python.

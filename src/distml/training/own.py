@@ -21,6 +21,7 @@ from distml.metrics import Metric
 from distml.models.base import ModelSpec
 from distml.models.build import build_network
 from distml.models.own import function_of, is_not_theirs
+from distml.training import seeds
 from distml.training.base import FitResult, FitSettings, Notes, OnEpoch
 from distml.training.course import Course
 from distml.training.deck import Deck
@@ -181,7 +182,7 @@ class OwnCourse(Course):
 
     def _seed(self) -> None:
         """So that an epoch's random numbers follow from its number, whether or not the fit was cut off before it."""
-        torch.manual_seed(self.settings.seed * 1_000_003 + self._last + 1)
+        torch.manual_seed(seeds.of_epoch(self.settings.seed, self._last + 1))
 
     def _call(self, function: Any) -> tuple[Any, bool]:
         """What the function returns, and whether it had to be ended as it went on after a False."""

@@ -20,13 +20,12 @@ import torch
 from distml.batch import FeatureBatch
 from distml.errors import TrainingError
 from distml.models.base import ModelSpec
+from distml.training import seeds
 from distml.training.base import FitSettings, Notes
 from distml.training.group import Group
 from distml.training.loop import NetworkLearner
 from distml.training.rows import Rows
 from distml.training.shared_norm import SharedBatchNorm, share_batch_norms
-
-_RANK_SEEDS = 7_919  # apart, so that no two workers drop the same units
 
 
 class SharedLearner(NetworkLearner):
@@ -35,7 +34,7 @@ class SharedLearner(NetworkLearner):
     def __init__(self, spec: ModelSpec, train: FeatureBatch, settings: FitSettings, notes: Notes, group: Group) -> None:
         super().__init__(spec, train, settings, notes)
         self.group = group
-        self.seed += _RANK_SEEDS * group.rank  # of dropout: the deck has its own, the same for all
+        self.seed = seeds.of_worker(self.seed, group.rank)  # of dropout: the deck has its own, the same for all
         share_batch_norms(self.module, group)
         self._is_normalising = any(isinstance(layer, SharedBatchNorm) for layer in self.module.modules())
 

@@ -16,6 +16,7 @@ from distml.batch import FeatureBatch
 from distml.config.train import TrainConfig
 from distml.models.base import ModelSpec
 from distml.models.build import FAMILIES, learned
+from distml.training import seeds
 from distml.training.base import FitSettings, training_rows
 from distml.training.deck import Deck, augmenter, auto_batch_size
 from distml.training.rows import Rows, cuts
@@ -23,7 +24,6 @@ from distml.training.shards import Shards, by_hash
 from distml.training.weights import balanced, weighed, weighed_by
 
 TrainingRows = FeatureBatch | Shards
-_STRIDE = 1_000_003
 
 
 class Dealing(Protocol):
@@ -97,7 +97,7 @@ class StreamDeck:
     def _shuffled(self, epoch: int) -> Iterator[Rows]:
         """The rows of each step; what a group leaves over goes with the next one's."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.shards.keys))
-        generator = torch.Generator().manual_seed(self.seed * _STRIDE + epoch)
+        generator = torch.Generator().manual_seed(seeds.of_epoch(self.seed, epoch))
         sizes = [cut.stop - cut.start for cut in cuts(len(self), self.step_size)]
         left: list[Rows] = []
         for group in self.shards.groups(order.tolist()):

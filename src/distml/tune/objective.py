@@ -191,7 +191,7 @@ class Objective:
         return measure(result.model, rows, self.costs)
 
     def _settings(self, candidate: Candidate) -> FitSettings:
-        settings = replace(self.settings, seed=self.settings.seed * 100_003 + candidate.number)
+        settings = replace(self.settings, seed=trial_seed(self.settings.seed, candidate.number))
         if self.warm is not None:
             settings = self.warm.over(settings, candidate.family)
         if candidate.until_epoch is None:
@@ -199,6 +199,15 @@ class Objective:
         # A segment ends at its last epoch: whether it is worth going on is the population's to say.
         config = settings.config.model_copy(update={"patience": settings.config.max_epochs})
         return replace(settings, config=config, until_epoch=candidate.until_epoch, keeps_last=True)
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """What is drawn for trial `number` of a search with this seed, by whoever draws it.
+
+    >>> trial_seed(7, 3)
+    700024
+    """
+    return seed * 100_003 + number
 
 
 def best_of(records: list[TrialRecord], metric: Metric) -> TrialRecord | None:

@@ -18,7 +18,7 @@ from distml.errors import ConfigError
 from distml.metrics import Metric
 from distml.models import FAMILIES
 from distml.tune.distribution import Choice, Constant, Distribution
-from distml.tune.objective import Candidate, TrialRecord
+from distml.tune.objective import Candidate, TrialRecord, trial_seed
 from distml.tune.space import SearchSpace
 from distml.tune.study import Point, Study
 
@@ -80,7 +80,7 @@ class Population:
         best, worst = self._best_and_worst(self._generation(own.number))
         if own.number not in worst:
             return Candidate(number=number, family=own.family, params=own.params, parent=own.number)
-        chance = random.Random(self._seed * 100_003 + number)
+        chance = random.Random(trial_seed(self._seed, number))
         parent = self._told[chance.choice(best)]
         params = explored(parent.family, parent.params, self.space.families[parent.family], chance)
         return Candidate(number=number, family=parent.family, params=params, parent=parent.number)
