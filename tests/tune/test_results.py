@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from distml.errors import NotFoundError
 from distml.metrics import METRICS
 from distml.storage import Storage
 from distml.tune import TrialRecord
@@ -27,8 +26,7 @@ def test_a_trial_leaves_its_model_and_its_outputs(results, fitted):
     np.testing.assert_array_equal(outputs, fitted.outputs)
     np.testing.assert_allclose(results.model(7).predict(validation), outputs, atol=1e-6)
     assert AUC(validation.target, outputs) == fitted.best_score
-    with results.model_folder(7) as home:
-        assert {path.name for path in home.iterdir()} == {"model.json", "weights.safetensors", "outputs.npy"}
+    assert set(results.storage.list(results.key(7))) == {"model.json", "weights.safetensors", "outputs.npy"}
     assert results.numbers() == [7]
 
 
@@ -36,8 +34,6 @@ def test_a_trial_that_left_nothing(results):
     assert results.outputs(1) is None
     assert results.model(1) is None
     assert results.numbers() == []
-    with pytest.raises(NotFoundError), results.model_folder(1):
-        pass
 
 
 def test_results_are_deleted(results, fitted):

@@ -12,15 +12,14 @@ from distml.config import AugmentConfig
 from distml.lifecycle.stages import once
 from distml.lifecycle.streaming import Reading
 from distml.metrics import Metric
-from distml.models import FAMILIES, Model, ModelSpec, load_model
+from distml.models import FAMILIES, Model, ModelSpec
 from distml.storage import Storage
 from distml.training import FitResult, FitSettings
 from distml.training.checkpoint import Checkpoint
 from distml.training.folds import fit_folds
+from distml.training.results import read_model, read_outputs, write_result
 from distml.training.shards import Shards
 from distml.tune.objective import Candidate, Objective
-
-OUTPUTS = "outputs.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +55,11 @@ class Fits:
         return f"{self.folder}/fits/{name}"
 
     def model(self, name: str) -> Model:
-        with self.storage.local_folder(self.key(name)) as home:
-            return load_model(home)
+        return read_model(self.storage, self.key(name))
 
     def outputs(self, name: str) -> np.ndarray:
         """A fit's outputs on the validation rows, or on all rows out of fold, [n, k] or [n]."""
-        with self.storage.local_folder(self.key(name)) as home:
-            return np.load(home / OUTPUTS, allow_pickle=False)
+        return read_outputs(self.storage, self.key(name))
 
     def __call__(self, task: FitTask) -> dict[str, Any]:
         """Carries a task out, or reads its result: `num_epochs` and `notes`."""
@@ -71,11 +68,7 @@ class Fits:
     def _fit(self, task: FitTask) -> dict[str, Any]:
         checkpoint = Checkpoint(self.storage, f"{self.key(task.name)}.pt")
         result = self._objective(task).refit(task.segments, *self._rows(task), task.num_epochs, checkpoint)
-        with self.storage.new_folder(self.key(task.name)) as home:
-            if result.model is not None:
-                result.model.save(home)
-            if result.outputs is not None:
-                np.save(home / OUTPUTS, result.outputs, allow_pickle=False)
+        write_result(self.storage, self.key(task.name), result)
         checkpoint.delete()
         return {"num_epochs": result.best_epoch, "notes": list(result.notes)}
 

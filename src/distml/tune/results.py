@@ -6,21 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from distml.errors import NotFoundError
 from distml.metrics import Metric
-from distml.models import Model, load_model
+from distml.models import Model
 from distml.storage import Storage
 from distml.training import FitResult
+from distml.training.results import read_model, read_outputs, write_result
 from distml.tune.objective import TrialRecord
 
-_OUTPUTS = "outputs.npy"
 _MODEL_BYTES = 10_000_000  # of a model and a state, which aren't known before they are made
 
 
@@ -35,20 +32,15 @@ class TrialResults:
         return f"{self.folder}/trials/{number:06d}"
 
     def write(self, number: int, result: FitResult) -> None:
-        """Writes what a fit came to; all of it shows at once. `StorageError` where the disk is full."""
-        with self.storage.new_folder(self.key(number)) as home:
-            if result.model is not None:
-                result.model.save(home)
-            if result.outputs is not None:
-                np.save(home / _OUTPUTS, result.outputs, allow_pickle=False)
+        """Writes what a trial's fit came to. Raises as `write_result`."""
+        write_result(self.storage, self.key(number), result)
 
     def outputs(self, number: int) -> np.ndarray | None:
         """Probabilities float64 [m, k] or standardised values [m] at the best epoch; None where there are none:
         a trial that was given up, failed, was stopped from outside, or was not among the best.
         """
         try:
-            with self.storage.open_input(f"{self.key(number)}/{_OUTPUTS}") as file:
-                return np.load(file, allow_pickle=False)
+            return read_outputs(self.storage, self.key(number))
         except NotFoundError:
             return None
 
@@ -56,14 +48,7 @@ class TrialResults:
         """The model of the best epoch; None where there is none, as for `outputs` and after a fit over folds."""
         if not self.storage.exists(f"{self.key(number)}/model.json"):
             return None
-        with self.model_folder(number) as home:
-            return load_model(home)
-
-    @contextmanager
-    def model_folder(self, number: int) -> Iterator[Path]:
-        """A local folder with a trial's files. `NotFoundError` where it left none."""
-        with self.storage.local_folder(self.key(number)) as home:
-            yield home
+        return read_model(self.storage, self.key(number))
 
     def numbers(self) -> list[int]:
         """The trials that have left something."""
