@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from distml.cli.searched import search_text
+from distml.tune.insight import how_to_open
 
 
 def trial(number: int, state: str, score: float | None, family: str = "mlp", **more: Any) -> dict[str, Any]:
@@ -89,6 +90,13 @@ def test_what_opens_the_study_is_told_whole():
     study = {"name": "demo", "file": "s", "dashboard": "optuna-dashboard " + "s" * 90, "python": "optuna.load_study()"}
     text = search_text(search(trial(2, "finished", 2.0), study=study), 40)
     assert text.endswith(f"\n\nas an Optuna study:\n  {study['dashboard']}\n  optuna.load_study()")
+
+
+def test_a_study_in_remote_storage_is_to_be_copied_first():
+    study = how_to_open("demo", "s3://bucket/searched/k/study.log")
+    text = search_text(search(trial(2, "finished", 2.0), study=study), 80)
+    assert "\n\nas an Optuna study (copy s3://bucket/searched/k/study.log here first):\n" in text
+    assert "\n  optuna-dashboard study.log\n" in text
 
 
 @pytest.mark.parametrize("width", [40, 80])

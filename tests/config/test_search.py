@@ -49,6 +49,7 @@ def test_the_first_objective_is_the_metric(written, metric, objectives):
         ({"shares": {"mlp": 0.6, "trees": 0.5}}, "all of them come to 1 at most"),
         ({"device_hours": 0}, "greater than 0"),
         ({"keep_trials": 0}, "at least the best trial is kept"),
+        ({"keep_trials": 2, "ensemble_size": 3}, "fewer trials than ensemble_size: 3 may blend"),
         ({"sampler": "annealing"}, "'grid', 'gp', 'cmaes' or 'nsga2'"),
     ],
     ids=str,

@@ -153,6 +153,25 @@ def test_points_that_are_too_many_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("search", "notes"),
+    [
+        ({"num_samples": 12, "population": 4, "interval_epochs": 34}, []),
+        ({"num_samples": 8, "population": 4, "interval_epochs": 4},
+         ["8 trials train 4 members for 8 of train.max_epochs 100: 100 would train them all to the end"]),
+        ({"num_samples": 100, "population": 2, "interval_epochs": 2,
+          "points_to_evaluate": [{"family": "linear", "params": {"lr": lr}} for lr in (0.02, 0.03)]},
+         ["of 3 points that come first 2 are tried: search.population"]),
+    ],
+)  # fmt: skip
+def test_how_far_a_population_comes_is_told(search, notes, tmp_path):
+    heard = Heard()
+    config = config_of(scheduler="pbt", **search)
+    with begun(config, METRICS["roc_auc"], heard, None, TrialLog(Storage(tmp_path), "searched/k")):
+        pass
+    assert heard.notes == notes
+
+
+@pytest.mark.parametrize(
     ("written", "has_room_for", "lag"), [("auto", None, 4), ("auto", 2, 4), ("auto", 16, 16), (8, 2, 8), (2, 2, 4)]
 )
 def test_a_number_of_trials_at_once_makes_every_machine_search_alike(written, has_room_for, lag, tmp_path):

@@ -4,9 +4,9 @@ import pytest
 
 from distml.cluster.capacity import Capacity
 from distml.cluster.nodes import Node
-from distml.config import RunConfig
+from distml.config import RunConfig, TrainConfig
 from distml.errors import ConfigError
-from distml.lifecycle.preflight import check_search, preflight
+from distml.lifecycle.preflight import check_config, check_search, preflight
 
 LINEAR = {"lr": {"log": [0.001, 0.1]}, "weight_decay": 0.0}
 
@@ -40,6 +40,13 @@ def test_a_choice_that_can_not_be_names_its_field(changes, where, rule):
     assert caught.value.where == where
     assert caught.value.received
     assert caught.value.remedy
+
+
+def test_a_key_of_train_that_means_nothing_for_the_target_is_refused():
+    config = config_of().model_copy(update={"train": TrainConfig(loss="huber")})
+    with pytest.raises(ConfigError, match="targets that are numbers") as caught:
+        check_config(config)
+    assert caught.value.where == "train.loss"
 
 
 def test_run_and_plan_refuse_before_anything_is_written(tmp_path):

@@ -121,7 +121,10 @@ def _front(search: Mapping[str, Any]) -> str:
 def _study(search: Mapping[str, Any]) -> str:
     """What opens the search in Optuna's own tools, to be copied."""
     study = search.get("study")
-    return f"\n\nas an Optuna study:\n  {study['dashboard']}\n  {study['python']}" if study else ""
+    if not study:
+        return ""
+    where = f" (copy {study['file']} here first)" if "://" in study["file"] else ""
+    return f"\n\nas an Optuna study{where}:\n  {study['dashboard']}\n  {study['python']}"
 
 
 def brief(params: Mapping[str, Any]) -> str:

@@ -95,7 +95,8 @@ class SearchConfig(Section):
 
     @model_validator(mode="after")
     def _that_can_be(self) -> SearchConfig:
-        """Refuses what Optuna or population-based training can't do, whatever is searched over."""
+        """Refuses what can't go together, or what Optuna or population-based training can't do, whatever is searched
+        over."""
         if self.scheduler == "pbt" and self.sampler not in ("auto", "random"):
             raise ValueError(
                 f"sampler: {self.sampler} can't go with scheduler: pbt, whose population draws its first members at "
@@ -111,6 +112,11 @@ class SearchConfig(Section):
         if self.sampler == "cmaes" and self.costs:
             raise ValueError(
                 "sampler: cmaes can't go with several objectives, as it follows one score; use tpe, nsga2 or gp"
+            )
+        if self.num_kept < self.ensemble_size:
+            raise ValueError(
+                f"keep_trials: {self.keep_trials} leaves fewer trials than ensemble_size: {self.ensemble_size} may "
+                "blend; keep as many, or leave keep_trials out"
             )
         if self.sampler == "grid" and self.shares:
             raise ValueError("search.shares can't go with sampler: grid, which tries each combination once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from distml.tune.log import LoggedTrial, TrialLog
 from distml.tune.population import Population
 from distml.tune.schedulers import scheduler_for
 from distml.tune.study import Point, Study, first_points
+from distml.wording import numbered
 
 STUDY_FILE = "study.log"  # beside the log of trials
 MIN_LAG = 4  # so that one machine and another with fewer than four trials at once search alike
@@ -132,10 +134,27 @@ def notes(config: RunConfig, space: SearchSpace, guess: FirstGuess | None) -> li
             told.append(f"{wanted} of the grid's {size:,} combinations are tried: search.num_samples")
         elif size < wanted:
             told.append(f"the search ends after the grid's {size:,} combinations")
+    key = "search.num_samples"
+    if config.search.scheduler == "pbt":
+        told += _of_population(config)
+        wanted, key = min(wanted, config.search.population), "search.population"
     num_first = len(first_points(space, _points(config, guess)))
     if num_first > wanted:
-        told.append(f"of {num_first} points that come first {wanted} are tried: search.num_samples")
+        told.append(f"of {num_first} points that come first {wanted} are tried: {key}")
     return told
+
+
+def _of_population(config: RunConfig) -> list[str]:
+    """Whether each of its members comes to the end of its epochs: a trial is an interval of one member."""
+    search, max_epochs = config.search, config.train.max_epochs
+    size = min(search.population, search.num_samples)
+    num_epochs = search.num_samples // size * search.interval_epochs
+    if num_epochs >= max_epochs:
+        return []
+    return [
+        f"{search.num_samples} trials train {numbered(size, 'member')} for {num_epochs} of train.max_epochs "
+        f"{max_epochs}: {size * math.ceil(max_epochs / search.interval_epochs)} would train them all to the end"
+    ]
 
 
 def _points(config: RunConfig, guess: FirstGuess | None) -> list[Point]:

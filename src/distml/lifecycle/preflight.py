@@ -18,6 +18,7 @@ from distml.models import FAMILIES
 from distml.schema import Schema
 from distml.secrets import with_secrets
 from distml.storage import Storage
+from distml.training.suits import check_task
 
 
 def preflight(config: RunConfig) -> Storage:
@@ -36,25 +37,24 @@ def preflight(config: RunConfig) -> Storage:
 
 
 def check_config(config: RunConfig) -> None:
-    """Raises `UsageError` for a table that can't be read, a metric that no such target has, a wrong search space."""
+    """Raises `UsageError` for a table that can't be read, a metric or a loss that no such target has, a wrong search
+    space."""
     schema = check_source(config).schema
     _check_families(config, schema)
     check_augmentation(config, schema)
     check_own_code(config)
     check_streaming(config)
     warm.read(config)
-    if config.data.task != "auto":
-        _check_metrics(config, config.data.task)
-    elif schema.target.kind == "numeric":
-        _check_metrics(config, "regression")
-    else:
-        _check_metrics(config, "multiclass", "binary")
+    tasks = _possible_tasks(config, schema)
+    _check_metrics(config, *tasks)
+    check_task(config.train, tasks[0])  # of several all have classes
     check_search(config)
 
 
 def check_choices(config: RunConfig, prepared: Prepared) -> None:
     """Raises `UsageError` for what the config asks of the table now known: metrics, gates, decisions, slices."""
     _check_metrics(config, prepared.target.task)
+    check_task(config.train, prepared.target.task)
     _check_decisions(config.postprocess, prepared.target.task)
     slice_columns(config, prepared)
 
@@ -77,6 +77,13 @@ def _check_families(config: RunConfig, schema: Schema) -> None:
     has_images = any(column.kind == "image" for column in schema.features)
     for name in config.model.families:
         FAMILIES[name].check_columns(has_images=has_images)
+
+
+def _possible_tasks(config: RunConfig, schema: Schema) -> tuple[Task, ...]:
+    """What the target can be, as far as its first rows tell."""
+    if config.data.task != "auto":
+        return (config.data.task,)
+    return ("regression",) if schema.target.kind == "numeric" else ("multiclass", "binary")
 
 
 def _check_metrics(config: RunConfig, *tasks: Task) -> None:

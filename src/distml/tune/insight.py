@@ -25,11 +25,13 @@ def insight(
 
 
 def how_to_open(name: str, file: str) -> dict[str, str]:
-    """An Optuna study's name and file, and what opens it: a command, and an expression in Python.
+    """An Optuna study's name and file, and what opens it: a command, and an expression in Python. Optuna reads files of
+    a disk alone: of one in remote storage they open its copy in the folder that one is in.
 
-    >>> how_to_open("adult", "study.log")["dashboard"]
-    'optuna-dashboard study.log'
+    >>> how_to_open("adult", "study.log")["dashboard"], how_to_open("adult", "s3://bucket/k/study.log")["dashboard"]
+    ('optuna-dashboard study.log', 'optuna-dashboard study.log')
     """
-    storage = f'optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend("{file}"))'
+    here = file.rpartition("/")[2] if "://" in file else file
+    storage = f'optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend("{here}"))'
     python = f'optuna.load_study(study_name="{name}", storage={storage})'
-    return {"name": name, "file": file, "dashboard": f"optuna-dashboard {file}", "python": python}
+    return {"name": name, "file": file, "dashboard": f"optuna-dashboard {here}", "python": python}
