@@ -58,6 +58,16 @@ def test_a_gpu_that_no_node_has_is_refused(ray_session, tmp_path):
     assert caught.value.where == "data.resources"
 
 
+def test_fits_on_a_gpu_that_no_node_has_are_refused(ray_session, tmp_path):
+    from distml.lifecycle.run import cluster_resources
+
+    values = {"data": {"source": {"uri": "rows.csv"}, "target": "y"}, "train": {"device": "cuda"}}
+    config = RunConfig.model_validate({"name": "demo", "storage": str(tmp_path), **values})
+    with pytest.raises(ConfigError, match="cuda, and no node has a GPU") as caught:
+        cluster_resources(config)
+    assert caught.value.where == "train.device"
+
+
 WITH_A_GPU = """
 import sys
 from pathlib import Path

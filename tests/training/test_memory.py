@@ -56,6 +56,21 @@ def test_a_batch_that_does_not_fit_is_taken_in_halves():
     assert notes == ["memory ran out: batches of 16 rows at once from here on, with 32 rows to a step as before"]
 
 
+def test_what_a_subclass_does_with_gradients_is_done_once():
+    class Counting(NetworkLearner):
+        num_steps = 0
+
+        def gradients(self, rows):
+            loss = super().gradients(rows)
+            self.num_steps += 1
+            return loss
+
+    made = Counting(SPEC, TRAIN, settings_of(batch_size=32, seed=2), Notes(lambda line: None))
+    made.module.forward = Small(made.module, most=16)
+    made.epoch(1)
+    assert made.num_steps == made.deck.num_steps
+
+
 def test_a_second_time_it_ends_the_fit():
     made, _ = learner(most=15)
     with pytest.raises(TrainingError, match="batches of 16 rows: OutOfMemoryError: CUDA out of memory") as caught:

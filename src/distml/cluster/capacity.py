@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distml.config import DataConfig, RunConfig, SearchConfig, ServeConfig
+from distml.config import DataConfig, RunConfig, SearchConfig, ServeConfig, TrainConfig
 from distml.config.base import ResourcesConfig
 from distml.errors import ConfigError
 from distml.sizes import size
@@ -63,15 +63,20 @@ def check(capacity: Capacity, config: RunConfig) -> int:
     check_preparation(capacity, config.data)
     at_once = trials_at_once(capacity, config.search)
     check_replicas(capacity, config.serve)
+    check_device(capacity, config.train)
+    return at_once
+
+
+def check_device(capacity: Capacity, config: TrainConfig) -> None:
+    """Raises `ConfigError` where fits are to run on a GPU, and no node has one."""
     has_gpu = capacity.grows_unknown or any(node.gpu for node in capacity.all)
-    if config.train.device == "cuda" and not has_gpu:
+    if config.device == "cuda" and not has_gpu:
         raise ConfigError(
             "some node has a GPU, where fits are to run on one",
             received="cuda, and no node has a GPU",
             where="train.device",
             remedy="leave train.device at auto, or add a node with a GPU",
         )
-    return at_once
 
 
 def trials_at_once(capacity: Capacity, config: SearchConfig) -> int:

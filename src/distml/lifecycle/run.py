@@ -55,16 +55,18 @@ class Resources:
 def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None) -> Resources:
     """Everything on the Ray cluster that this process is connected to.
 
-    Raises `ConfigError` for a trial or a piece of the table that fits no node, `StorageError` for storage that a node
-    doesn't reach.
+    Raises `ConfigError` for a trial or a piece of the table that fits no node, and for fits on a GPU where there is none;
+    `StorageError` for storage that a node doesn't reach.
     """
     from distml.cluster import nodes
-    from distml.cluster.capacity import check_preparation
+    from distml.cluster.capacity import check_device, check_preparation
     from distml.cluster.on_ray import max_concurrent_trials
     from distml.data.on_ray import RayEngine
     from distml.lifecycle.doctor.cluster import require_shared_storage
 
-    check_preparation(nodes.cluster(), config.data)
+    capacity = nodes.cluster()
+    check_preparation(capacity, config.data)
+    check_device(capacity, config.train)
     require_shared_storage(config.storage)
     return Resources(
         engine=RayEngine(),

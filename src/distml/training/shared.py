@@ -52,11 +52,11 @@ class SharedLearner(NetworkLearner):
         share = self.group.share(len(rows))
         return rows.map(lambda tensor: tensor[share])
 
-    def _gradients(self, rows: Rows) -> torch.Tensor:
+    def gradients(self, rows: Rows) -> torch.Tensor:
         """Of all workers' rows: the parameters' gradients and the loss are the same on each. Summed only when this
-        worker's own are there: where its memory runs out it tries again before.
+        worker's own are there: where its memory runs out, or compiling fails, it tries again before.
         """
-        loss = super()._gradients(rows)
+        loss = super().gradients(rows)
         self.group.sum([loss, *(weight.grad for weight in self.module.parameters() if weight.grad is not None)])
         return loss
 
