@@ -75,9 +75,9 @@ def test_it_is_a_part_of_the_searchs_key_and_not_of_preparations(folder):
 
 def test_trees_are_told_of_only_where_it_matters(folder):
     varied = config_of(folder, "augment.tabular.noise=0.1")
-    assert not_augmented(varied) == ("trees",)
-    assert not_augmented(config_of(folder)) == ()
-    assert not_augmented(config_of(folder, "augment.tabular.noise=0.1", "model.families=[linear]")) == ()
+    assert not_augmented(varied) == ["trees: fitted on the rows as they are, as augmentation is for networks"]
+    assert not_augmented(config_of(folder)) == []
+    assert not_augmented(config_of(folder, "augment.tabular.noise=0.1", "model.families=[linear]")) == []
 
 
 def test_a_run_says_once_that_trees_take_no_part(folder):

@@ -43,8 +43,7 @@ def _check_size(config: RunConfig, column: Column) -> None:
             )
 
 
-def not_augmented(config: RunConfig) -> tuple[str, ...]:
-    """The families searched that are fitted on rows as they are, though augmentation is asked for."""
-    if not config.augment.is_on:
-        return ()
-    return tuple(name for name in config.model.families if FAMILIES[name].kind == "trees")
+def not_augmented(config: RunConfig) -> list[str]:
+    """Lines that name the families searched which augmentation is asked for and isn't for."""
+    trees = [name for name in config.model.families if FAMILIES[name].kind == "trees" and config.augment.is_on]
+    return [f"{name}: fitted on the rows as they are, as augmentation is for networks" for name in trees]

@@ -136,7 +136,7 @@ def _again(record: TrialRecord, searched: Searched, *, over_folds: bool) -> FitT
     """As the trial was fitted, to the epoch that was its best."""
     return FitTask(
         name=f"trial-{record.number}",
-        segments=searched.lineage(record),
+        segments=searched.segments(record),
         rows="folds" if over_folds else "train",
         num_epochs=record.best_epoch,
     )
@@ -146,7 +146,7 @@ def _refit(record: TrialRecord, searched: Searched) -> FitTask:
     """For the number of epochs that was best with rows held out: there is none to stop by now."""
     return FitTask(
         name=f"member-{record.number}",
-        segments=searched.lineage(record),
+        segments=searched.segments(record),
         rows="train+validation",
         num_epochs=record.best_epoch,
     )

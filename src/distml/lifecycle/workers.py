@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distml.config import SearchConfig
 from distml.data.engine import Engine
+from distml.lifecycle.fits import Fits, FitTask
 from distml.models.own import code_for
 from distml.training.fit import is_shareable
 from distml.tune import Objective
-
-if TYPE_CHECKING:
-    from distml.lifecycle.fits import Fits, FitTask
 
 
 def by_workers(objective: Objective, config: SearchConfig) -> Objective:
@@ -24,6 +22,13 @@ def by_workers(objective: Objective, config: SearchConfig) -> Objective:
 
     shared = partial(fit_distributed, workers=config.workers_per_trial, resources=config.resources_per_trial)
     return replace(objective, fit=shared)
+
+
+def not_shared(config: SearchConfig, *, is_local: bool) -> list[str]:
+    """A line where several workers are asked for and there is no cluster to have them on."""
+    if not is_local or config.workers_per_trial == 1:
+        return []
+    return ["search.workers_per_trial: without a cluster each trial is fitted by one worker"]
 
 
 def map_fits(config: SearchConfig, engine: Engine, fits: Fits, tasks: list[FitTask]) -> list[dict[str, Any]]:

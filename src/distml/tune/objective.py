@@ -210,7 +210,7 @@ def trial_seed(seed: int, number: int) -> int:
     return seed * 100_003 + number
 
 
-def best_of(records: list[TrialRecord], metric: Metric) -> TrialRecord | None:
+def best_of(records: Sequence[TrialRecord], metric: Metric) -> TrialRecord | None:
     """The finished or stopped record with the best score, the earlier one of equals; None without any."""
     best: TrialRecord | None = None
     for record in sorted(records, key=lambda record: record.number):

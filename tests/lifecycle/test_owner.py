@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from distml.lifecycle.liveness import born, this_process
-from distml.lifecycle.search import _owned, _wait_for_owner
+from distml.lifecycle.owner import owned, wait_for_owner
 from distml.storage import Storage
 from searches import Heard
 
@@ -34,7 +34,7 @@ def waiting(storage):
     """Somebody who waits for the search, in a thread."""
     heard, told = Heard(), threading.Event()
     heard.on_note = lambda note: (heard.notes.append(note), told.set())
-    thread = threading.Thread(target=_wait_for_owner, args=(storage, FOLDER, heard), daemon=True)
+    thread = threading.Thread(target=wait_for_owner, args=(storage, FOLDER, heard), daemon=True)
     thread.start()
     assert told.wait(30)
     assert thread.is_alive()
@@ -45,7 +45,7 @@ def waiting(storage):
 
 def test_a_search_that_nobody_is_at_is_begun(storage):
     heard = Heard()
-    _wait_for_owner(storage, FOLDER, heard)
+    wait_for_owner(storage, FOLDER, heard)
     assert heard.notes == []
 
 
@@ -69,11 +69,11 @@ def test_or_until_the_other_is_gone(storage):
 def test_a_dead_owner_another_machines_and_oneself_are_not_waited_for(storage, owner):
     storage.write_json(f"{FOLDER}/owner.json", {**this_process(), **owner})
     heard = Heard()
-    _wait_for_owner(storage, FOLDER, heard)
+    wait_for_owner(storage, FOLDER, heard)
     assert heard.notes == []
 
 
 def test_a_search_is_ones_own_while_it_runs(storage):
-    with _owned(storage, FOLDER):
+    with owned(storage, FOLDER):
         assert storage.read_json(f"{FOLDER}/owner.json")["pid"] == os.getpid()
     assert not storage.exists(f"{FOLDER}/owner.json")
