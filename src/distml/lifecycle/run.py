@@ -55,8 +55,8 @@ class Resources:
 def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scratch: Path | None = None) -> Resources:
     """Everything on the Ray cluster that this process is connected to.
 
-    Raises `ConfigError` for a trial or a piece of the table that fits no node, and for fits on a GPU where there is none;
-    `StorageError` for storage that a node doesn't reach.
+    Raises `ConfigError` for a trial or a piece of the table that fits no node, and for fits on a GPU where there is
+    none; `StorageError` for storage that a node doesn't reach.
     """
     from distml.cluster import nodes
     from distml.cluster.capacity import check_device, check_preparation
