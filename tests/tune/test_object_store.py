@@ -2,6 +2,7 @@
 
 import pytest
 
+from buckets import bucket
 from distml.storage import Storage
 from distml.tune import Search, local
 from distml.tune.log import TrialLog
@@ -12,19 +13,8 @@ from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study
 
 @pytest.fixture
 def storage(monkeypatch):
-    import pyarrow.fs
-
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
-    for name, value in {**keys, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": endpoint}.items():
-        monkeypatch.setenv(name, value)
-    pyarrow.fs.S3FileSystem(endpoint_override=endpoint, region="us-east-1", allow_bucket_creation=True).create_dir(
-        "bucket"
-    )
-    yield Storage("s3://bucket/store")
-    server.stop()
+    with bucket(monkeypatch) as uri:
+        yield Storage(f"{uri}/store")
 
 
 class CutOff(BaseException):
