@@ -17,16 +17,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from distml.config import RunConfig
-from distml.errors import NotFoundError
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.live import services
 from distml.lifecycle.liveness import is_here, owner_is_alive, run_state
 from distml.lifecycle.runs import list_runs
+from distml.lifecycle.stages import FOLDERS, folder_of, result_in
 from distml.reading.handed import FOLDER as TABLES
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
-
-STAGE_FOLDERS = {"prepare": "prepared", "tune": "searched", "train": "trained", "evaluate": "evaluated"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +55,7 @@ def claims_of(storage: Storage, retention: Retention) -> Claims:
     keys |= {key for record in in_full for key in _stage_folders(storage, record)}
     versions, kept = _versions(storage, retention.versions)
     keys |= {_package_folder(version) for version in kept}
-    excess = [version for version in versions if _package_folder(version).startswith("trained/")
+    excess = [version for version in versions if _package_folder(version).startswith(f"{FOLDERS['train']}/")
               and _package_folder(version) not in keys]  # fmt: skip
     kept_runs = {version.run for version in versions if version not in excess}
     keys |= {f"runs/{run}" for run in kept_runs}  # their config serves them
@@ -80,8 +78,8 @@ def _stage_folders(storage: Storage, record: dict[str, Any]) -> Iterable[str]:
     for stage, key in record["stages"].items():
         if stage == "evaluate":
             yield from _evaluation(storage, record, key)
-        elif stage in STAGE_FOLDERS:
-            yield f"{STAGE_FOLDERS[stage]}/{key}"
+        elif stage in FOLDERS:
+            yield folder_of(stage, key)
 
 
 def _tables(storage: Storage, record: dict[str, Any]) -> Iterable[str]:
@@ -95,11 +93,12 @@ def _tables(storage: Storage, record: dict[str, Any]) -> Iterable[str]:
 
 def _evaluation(storage: Storage, record: dict[str, Any], trained_key: str) -> Iterable[str]:
     try:
-        package_id = storage.read_json(f"trained/{trained_key}/result.json")["package_id"]
         config = RunConfig.model_validate(record["config"])
-    except (NotFoundError, ValidationError):
-        return  # its package is gone, or another version of distml wrote it: it couldn't be taken up
-    yield f"evaluated/{evaluated_key(config, trained_key, package_id)}"
+    except ValidationError:
+        return  # another version of distml wrote it: it couldn't be taken up
+    trained = result_in(storage, folder_of("train", trained_key))
+    if trained is not None:  # else its package is gone, and its name with it
+        yield folder_of("evaluate", evaluated_key(config, trained_key, trained["package_id"]))
 
 
 def _versions(storage: Storage, num: int) -> tuple[list[Version], list[Version]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from distml.config import Task
-from distml.errors import NotFoundError
+from distml.lifecycle.stages import folder_of, result_in
 from distml.metrics import METRICS
 from distml.storage import Storage
 
@@ -30,10 +30,8 @@ def made_before(record: Record, records: Sequence[Record]) -> dict[str, str]:
 
 def prepared_of(storage: Storage, record: Record) -> Mapping[str, Any] | None:
     """What a run's preparation came to, as JSON; None where it wasn't reached or its folder was deleted."""
-    try:
-        return storage.read_json(f"prepared/{record['stages']['prepare']}/result.json")
-    except (KeyError, NotFoundError):
-        return None
+    key = record["stages"].get("prepare")
+    return None if key is None else result_in(storage, folder_of("prepare", key))
 
 
 def compare(records: Sequence[Record], prepared: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:

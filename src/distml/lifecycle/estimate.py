@@ -13,10 +13,10 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from distml.lifecycle.claims import STAGE_FOLDERS
+from distml.lifecycle.stages import RESULT, Stage, folder_of, result_in
 from distml.storage import Storage
 
-ESTIMATED = ("prepare", "tune", "train", "evaluate")
+ESTIMATED: tuple[Stage, ...] = ("prepare", "tune", "train", "evaluate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,30 +69,31 @@ def timings(storage: Storage, records: Sequence[Mapping[str, Any]]) -> dict[str,
     return found
 
 
-def _worked_out(storage: Storage, record: Mapping[str, Any], stage: str) -> bool:
+def _worked_out(storage: Storage, record: Mapping[str, Any], stage: Stage) -> bool:
     """Whether a run made a stage's result, not found it. What is evaluated is taken to go with what is trained."""
     key = record["stages"].get(stage)
-    folder = STAGE_FOLDERS["train" if stage == "evaluate" else stage]
     if key is None:
         return False
-    made_at = storage.usage(f"{folder}/{key}/result.json").changed_at
+    folder = folder_of("train" if stage == "evaluate" else stage, key)
+    made_at = storage.usage(f"{folder}/{RESULT}").changed_at
     return made_at >= datetime.fromisoformat(record["started_at"]).timestamp()
 
 
 def _num_rows(storage: Storage, record: Mapping[str, Any]) -> int | None:
-    key = f"prepared/{record['stages']['prepare']}/result.json"
-    return sum(storage.read_json(key)["num_rows"].values()) if storage.exists(key) else None
+    prepared = result_in(storage, folder_of("prepare", record["stages"]["prepare"]))
+    return None if prepared is None else sum(prepared["num_rows"].values())
 
 
 def trial_seconds(storage: Storage, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """What a trial of each family took in the newest search that had such, on one row and without folds."""
     found: dict[str, float] = {}
     for record in reversed(records):
-        key = f"searched/{record['stages'].get('tune')}/result.json"
-        if "tune" not in record["stages"] or not storage.exists(key):
+        key = record["stages"].get("tune")
+        searched = None if key is None else result_in(storage, folder_of("tune", key))
+        if searched is None:
             continue
         work = Work.of(record["config"], _num_rows(storage, record))
-        trials = [one for one in storage.read_json(key).get("records", ()) if one["state"] != "failed"]
+        trials = [one for one in searched.get("records", ()) if one["state"] != "failed"]
         for family in {one["family"] for one in trials} - found.keys():
             seconds = fmean(one["seconds"] for one in trials if one["family"] == family)
             found[family] = seconds / (work.num_rows or 1) / work.fits_per_trial

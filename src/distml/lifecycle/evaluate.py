@@ -15,7 +15,7 @@ from distml.evaluation.report import one_row_latency_ms
 from distml.lifecycle.dealing import hashed_columns
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched
-from distml.lifecycle.stages import once
+from distml.lifecycle.stages import folder_of, once
 from distml.lifecycle.train import Trained
 from distml.metrics import score_all
 from distml.models import FAMILIES, load_model
@@ -42,7 +42,7 @@ def evaluate_package(config: RunConfig, prepared: Prepared, trained: Trained, st
     """Runs the stage, or reads its result."""
     columns = slice_columns(config, prepared)
     key = evaluated_key(config, trained.key, trained.package_id)
-    value, _ = once(storage, f"evaluated/{key}", lambda: _evaluate(prepared, trained, storage, columns))
+    value, _ = once(storage, folder_of("evaluate", key), lambda: _evaluate(prepared, trained, storage, columns))
     return Evaluated(**value)
 
 
@@ -201,11 +201,8 @@ def _fitted_rows(storage: Storage, key: str, prepared: Prepared) -> np.ndarray |
 
     None where that is no longer in storage, or hashes rows of other columns, so that equal rows aren't called alike.
     """
-    prefix = f"prepared/{key}"
-    if not storage.exists(f"{prefix}/result.json"):
-        return None
-    other = Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
-    if hashed_columns(other.schema) != hashed_columns(prepared.schema):
+    other = Prepared.read(storage, folder_of("prepare", key))
+    if other is None or hashed_columns(other.schema) != hashed_columns(prepared.schema):
         return None
     recipe = next(iter(other.pipelines))
     found = [other.features(recipe, split).rows for split in ("train", "validation")]

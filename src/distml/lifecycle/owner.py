@@ -10,6 +10,7 @@ from typing import Any
 
 from distml.errors import NotFoundError
 from distml.lifecycle.liveness import owner_is_alive, this_process
+from distml.lifecycle.stages import RESULT
 from distml.storage import Storage
 from distml.tune import SearchListener
 
@@ -19,7 +20,7 @@ _POLL_S = 0.5
 def wait_for_owner(storage: Storage, folder: str, listener: SearchListener) -> None:
     """Waits while another process of this machine is at the same search: two would run every trial twice."""
     is_told = False
-    while not storage.exists(f"{folder}/result.json"):
+    while not storage.exists(f"{folder}/{RESULT}"):
         owner = _owner(storage, folder)
         if owner is None or owner["pid"] == os.getpid() or not owner_is_alive(owner):
             return

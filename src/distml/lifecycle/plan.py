@@ -20,6 +20,7 @@ from distml.lifecycle.prepare import check_source, prepare_key
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.runs import list_runs
 from distml.lifecycle.search import search_key
+from distml.lifecycle.stages import RESULT, Stage, folder_of, result_in
 from distml.lifecycle.streaming import held_bytes
 from distml.lifecycle.train import train_key
 from distml.lifecycle.warm import with_named_version
@@ -109,9 +110,7 @@ def plan(config: RunConfig, capacity: Capacity) -> Plan:
 
 
 def _prepared(config: RunConfig, storage: Storage) -> Prepared | None:
-    prefix = f"prepared/{prepare_key(config)}"
-    key = f"{prefix}/result.json"
-    return Prepared.from_dict(storage, prefix, storage.read_json(key)) if storage.exists(key) else None
+    return Prepared.read(storage, folder_of("prepare", prepare_key(config)))
 
 
 def _rows(config: RunConfig, prepared: Prepared | None) -> dict[str, Extent | None]:
@@ -147,8 +146,9 @@ def _stages(config: RunConfig, storage: Storage, at_once: int) -> tuple[tuple[St
     keys["tune"] = search_key(config, keys["prepare"])
     keys["train"] = train_key(config, keys["prepare"], keys["tune"])
     prepare, tune, train = (
-        _stage(storage, stage, f"{folder}/{keys[stage]}", keys[stage])
-        for stage, folder in (("prepare", "prepared"), ("tune", "searched"), ("train", "trained"))
+        _stage(storage, "prepare", keys["prepare"]),
+        _stage(storage, "tune", keys["tune"]),
+        _stage(storage, "train", keys["train"]),
     )
     trials = _trials(config, storage, tune, at_once)
     if prepare.state == "runs":
@@ -161,13 +161,13 @@ def _stages(config: RunConfig, storage: Storage, at_once: int) -> tuple[tuple[St
     return (prepare, tune, train, evaluate, gate), trials
 
 
-def _stage(storage: Storage, stage: str, folder: str, key: str) -> StagePlan:
-    is_there = storage.exists(f"{folder}/result.json")
+def _stage(storage: Storage, stage: Stage, key: str) -> StagePlan:
+    is_there = storage.exists(f"{folder_of(stage, key)}/{RESULT}")
     return StagePlan(stage=stage, state="cached" if is_there else "runs", key=key)
 
 
 def _trials(config: RunConfig, storage: Storage, tune: StagePlan, at_once: int) -> TrialsPlan:
-    logged = TrialLog(storage, f"searched/{tune.key}").read()
+    logged = TrialLog(storage, folder_of("tune", tune.key or "")).read()
     ended = sum(trial.record is not None for trial in logged)
     num_samples = num_trials(config)
     if tune.state == "cached":
@@ -177,11 +177,11 @@ def _trials(config: RunConfig, storage: Storage, tune: StagePlan, at_once: int) 
 
 def _evaluate(config: RunConfig, storage: Storage, train: StagePlan) -> StagePlan:
     """Its key has the package's own hash in it, so it is known once there is a package."""
-    if train.state != "cached":
+    key = train.key or ""
+    trained = result_in(storage, folder_of("train", key))
+    if trained is None:
         return StagePlan(stage="evaluate", state="depends", note="on the package that train makes")
-    package_id = storage.read_json(f"trained/{train.key}/result.json")["package_id"]
-    key = evaluated_key(config, train.key or "", package_id)
-    return _stage(storage, "evaluate", f"evaluated/{key}", key)
+    return _stage(storage, "evaluate", evaluated_key(config, key, trained["package_id"]))
 
 
 def _timed(

@@ -33,6 +33,7 @@ from distml.lifecycle.dealing import dealing_of, inherited_plan
 from distml.lifecycle.ingested import Ingested
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.rules import enforce, schema_content, with_schema
+from distml.lifecycle.stages import RESULT, folder_of
 from distml.models import FAMILIES
 from distml.reading.log import ReadLog
 from distml.reading.source import fingerprint, list_fragments, read_head, read_layout
@@ -81,9 +82,10 @@ def prepare(
     """
     with one_state(*_tables(config).values()):
         key = prepare_key(config)
-        prefix = f"prepared/{key}"
-        if storage.exists(f"{prefix}/result.json"):
-            return Prepared.from_dict(storage, prefix, storage.read_json(f"{prefix}/result.json"))
+        prefix = folder_of("prepare", key)
+        known = Prepared.read(storage, prefix)
+        if known is not None:
+            return known
         try:
             return _prepare(config, storage, engine, key, look)
         except DistmlError:
@@ -104,7 +106,7 @@ def check_source(config: RunConfig) -> RowCleaner:
 def _prepare(
     config: RunConfig, storage: Storage, engine: Engine, key: str, look: Callable[[Look], list[Finding]] | None
 ) -> Prepared:
-    prefix = f"prepared/{key}"
+    prefix = folder_of("prepare", key)
     config, cleaner = _settled(config, engine)
     dealing = dealing_of(config, cleaner.schema)
     inherited = inherited_plan(config, dealing, cleaner.schema, storage)
@@ -136,8 +138,7 @@ def _prepare(
         test_key=_test_key(ingested), content=ingested.content(plan),
     )  # fmt: skip
     storage.make_durable(prefix)
-    # Written last: a stage without its result was never finished, and is done again.
-    storage.write_json(f"{prefix}/result.json", prepared.to_dict())
+    storage.write_json(f"{prefix}/{RESULT}", prepared.to_dict())
     return prepared
 
 

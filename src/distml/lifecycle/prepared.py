@@ -15,6 +15,7 @@ from distml.data.parts import ROW
 from distml.data.split import SplitPlan
 from distml.features import FeaturePipeline
 from distml.ipc import from_ipc
+from distml.lifecycle.stages import result_in
 from distml.schema import Schema, with_plain_texts
 from distml.storage import Storage
 from distml.summary import TableSummary
@@ -98,6 +99,12 @@ class Prepared:
             "content": self.content,
             "findings": [asdict(finding) for finding in self.findings],
         }
+
+    @classmethod
+    def read(cls, storage: Storage, folder: str) -> Prepared | None:
+        """What was prepared in a folder; None where that was cut off or never begun, or the folder deleted."""
+        value = result_in(storage, folder)
+        return None if value is None else cls.from_dict(storage, folder, value)
 
     @classmethod
     def from_dict(cls, storage: Storage, prefix: str, value: dict[str, Any]) -> Prepared:

@@ -12,14 +12,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from distml.errors import StorageError, UsageError
-from distml.lifecycle.claims import STAGE_FOLDERS, Claims, Retention, claims_of
+from distml.lifecycle.claims import Claims, Retention, claims_of
+from distml.lifecycle.stages import FOLDERS
+from distml.lifecycle.stages import RESULT as STAGE
 from distml.reading.handed import FOLDER as TABLES
 from distml.reading.handed import RESULT as TABLE
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
 
 # By which a folder is taken up.
-RESULT = {"runs": "run.json", TABLES: TABLE} | dict.fromkeys(STAGE_FOLDERS.values(), "result.json")
+RESULT = {"runs": "run.json", TABLES: TABLE} | dict.fromkeys(FOLDERS.values(), STAGE)
 GRACE_S = 3600.0  # for what is half-written, whoever writes it
 
 

@@ -16,7 +16,7 @@ from distml.lifecycle.beginning import STUDY_FILE, begun, space_of
 from distml.lifecycle.own_code import not_reached, source_hashes
 from distml.lifecycle.owner import owned, wait_for_owner
 from distml.lifecycle.prepared import Prepared
-from distml.lifecycle.stages import once
+from distml.lifecycle.stages import folder_of, once
 from distml.lifecycle.streaming import Reading, reading_of
 from distml.lifecycle.workers import by_workers, not_shared
 from distml.metrics import Metric, metric_for
@@ -91,16 +91,17 @@ def search(
     """
     metric = metric_for(config.search.metric, prepared.target.task)
     key = search_key(config, prepared.key)
-    log = TrialLog(storage, f"searched/{key}")
-    wait_for_owner(storage, f"searched/{key}", listener)
+    folder = folder_of("tune", key)
+    log = TrialLog(storage, folder)
+    wait_for_owner(storage, folder, listener)
 
     def work() -> dict[str, Any]:
-        with owned(storage, f"searched/{key}"):
+        with owned(storage, folder):
             return _search(config, prepared, metric, listener, max_concurrent, scratch, log)
 
     for line in (*not_augmented(config), *not_reached(config), *warm.not_begun(config)):
         listener.on_note(line)
-    value, reused = once(storage, f"searched/{key}", work)
+    value, reused = once(storage, folder, work)
     if reused and goes_on:  # the process before may have died before it told of every trial
         for trial in log.read():
             listener.on_recall(trial)

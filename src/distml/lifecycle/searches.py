@@ -13,6 +13,7 @@ from distml.errors import NotFoundError
 from distml.lifecycle.beginning import STUDY_FILE, num_trials
 from distml.lifecycle.compare import prepared_of, task_of
 from distml.lifecycle.search import search_key
+from distml.lifecycle.stages import folder_of, result_in
 from distml.metrics import Metric, metric_for
 from distml.storage import Storage
 from distml.tune import TrialRecord
@@ -32,30 +33,24 @@ def search_of(storage: Storage, record: Mapping[str, Any], *, is_running: bool) 
     the best trial that ended, None without one. left_s: what its budget leaves to a search that runs, None without a
     budget. families: what each came to.
     """
-    prepared = prepared_of(storage, record)
+    prepared, config = prepared_of(storage, record), _config_of(storage, record)
     task = task_of(record, prepared)
-    if prepared is None or task is None:
+    if prepared is None or task is None or config is None:
         return None
-    try:
-        config = RunConfig.model_validate({**record["config"], "storage": storage.root})
-    except ValidationError:  # of another version of distml, whose keys are not these
-        return None
-    folder = f"searched/{record['stages'].get('tune') or search_key(config, record['stages']['prepare'])}"
+    folder = folder_of("tune", record["stages"].get("tune") or search_key(config, record["stages"]["prepare"]))
     log = TrialLog(storage, folder)
     try:
         logged = log.read()
-        told = storage.read_json(f"{folder}/result.json") if storage.exists(f"{folder}/result.json") else {}
     except NotFoundError:  # it begins again while it is read
         return None
-    records = [TrialRecord.from_dict(value) for value in told.get("records", ())]
-    trials = records or [trial.record for trial in logged if trial.record is not None]
-    open_ones = [] if records else [trial for trial in logged if trial.record is None]
-    if not trials and not open_ones:
+    result = result_in(storage, folder) or {}
+    ended, unended = _trials(logged, result)
+    if not ended and not unended:
         return None
+    rows = [_open(trial, is_running) for trial in unended] + [record.to_dict() for record in ended]
+    left_s = Budget.of(config.search).left_s(log.elapsed_s, [row["seconds"] for row in rows], len(unended))
     metric = metric_for(config.search.metric, task)
-    best = best_of(trials, metric)
-    rows = [_open(trial, is_running) for trial in open_ones] + [record.to_dict() for record in trials]
-    left_s = Budget.of(config.search).left_s(log.elapsed_s, [row["seconds"] for row in rows], len(open_ones))
+    best = best_of(ended, metric)
     return {
         "metric": metric.name,
         "direction": metric.direction,
@@ -63,12 +58,28 @@ def search_of(storage: Storage, record: Mapping[str, Any], *, is_running: bool) 
         "counts": dict(Counter(row["state"] for row in rows)),
         "best": None if best is None else best.number,
         "elapsed_s": log.elapsed_s,
-        "left_s": left_s if is_running and not records else None,
+        "left_s": left_s if is_running and not result else None,
         "trials": sorted(rows, key=lambda row: row["number"]),
-        "families": _families(trials, metric),
-        "study": how_to_open(told.get("study", {}).get("name", config.name), storage.uri(f"{folder}/{STUDY_FILE}")),
-        **{key: told[key] for key in _MORE if told.get(key)},
+        "families": _families(ended, metric),
+        "study": how_to_open(result.get("study", {}).get("name", config.name), storage.uri(f"{folder}/{STUDY_FILE}")),
+        **{key: result[key] for key in _MORE if result.get(key)},
     }
+
+
+def _config_of(storage: Storage, record: Mapping[str, Any]) -> RunConfig | None:
+    """A record's config; None for one of another version of distml, whose keys are not these."""
+    try:
+        return RunConfig.model_validate({**record["config"], "storage": storage.root})
+    except ValidationError:
+        return None
+
+
+def _trials(logged: Sequence[LoggedTrial], result: Mapping[str, Any]) -> tuple[list[TrialRecord], list[LoggedTrial]]:
+    """The trials that have ended, and those that have not; what a result tells has all ended."""
+    if result:
+        return [TrialRecord.from_dict(value) for value in result["records"]], []
+    ended = [trial.record for trial in logged if trial.record is not None]
+    return ended, [trial for trial in logged if trial.record is None]
 
 
 def _open(trial: LoggedTrial, is_running: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from distml.lifecycle.fits import Fits, FitTask
 from distml.lifecycle.pack import lineage_of, pack, package_of
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, objective_for
-from distml.lifecycle.stages import once
+from distml.lifecycle.stages import folder_of, once
 from distml.lifecycle.streaming import reading_of
 from distml.lifecycle.workers import map_fits
 from distml.metrics import score_all
@@ -53,7 +53,7 @@ class Trained:
 def train(config: RunConfig, prepared: Prepared, searched: Searched, storage: Storage, engine: Engine) -> Trained:
     """Runs the stage, or reads its result."""
     key = train_key(config, prepared.key, searched.key)
-    folder = f"trained/{key}"
+    folder = folder_of("train", key)
     value, reused = once(storage, folder, lambda: _train(config, prepared, searched, storage, engine, folder))
     return Trained(key=key, **value, was_reused=reused)
 
@@ -69,7 +69,7 @@ def _train(
 ) -> dict[str, Any]:
     reading = reading_of(config, prepared, is_local=engine.name == "local")
     fits = Fits(objective_for(config, prepared, searched.metric), reading, storage, folder)
-    results = TrialResults(storage, f"searched/{searched.key}")
+    results = TrialResults(storage, folder_of("tune", searched.key))
     choice = _choose(config, prepared, searched, fits, results, engine)
     models, members = _final_models(config, prepared, searched, choice, fits, results, engine)
     prediction = choice.postprocess(choice.outputs)
