@@ -159,9 +159,10 @@ def test_features_as_prepared_are_no_more_than_what_was_estimated(ran, tmp_path)
 
 def test_features_that_fit_no_object_store_are_warned_of(tmp_path):
     small = Capacity(nodes=(Node(name="here", cpu=4, memory=200_000, object_store=100_000),))
-    store, memory = plan(config(tmp_path), small).warnings
+    store, memory = plan(config(tmp_path, train="{stream: never}"), small).warnings
     assert "147.9 kB don't fit an object store of 100.0 kB" in store
     assert "takes up to 295.9 kB" in memory and "a node has 200.0 kB" in memory
+    assert not plan(config(tmp_path), small).warnings  # networks read from storage what is so much
 
 
 @pytest.mark.parametrize(
