@@ -69,7 +69,7 @@ class RunConfig(Section):
         }
 
     @model_validator(mode="after")
-    def _known_gates(self) -> RunConfig:
+    def _sections_go_together(self) -> RunConfig:
         unknown = set(self.search.space) - set(self.model.families)
         if unknown:
             raise ValueError(f"search.space names {sorted(unknown)}, which model.families does not")

@@ -9,7 +9,7 @@ from distml.evaluation.scatter import scatter
 
 
 def render(report: Mapping[str, Any]) -> str:
-    """The page of a report's values, as `lifecycle.run` gathers them."""
+    """The page of a report's values, as `lifecycle.publish` gathers them."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

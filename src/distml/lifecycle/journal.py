@@ -85,7 +85,7 @@ class Journal:
 
     def _count(self, record: TrialRecord) -> None:
         self._num_done += 1
-        if record.score is not None and record.state in ("finished", "stopped"):
+        if record.score is not None and record.is_eligible:
             nothing = float("nan") if self._best is None else self._best
             self._best = record.score if self._metric.better(record.score, nothing) else self._best
 

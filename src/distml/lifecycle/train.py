@@ -93,7 +93,7 @@ def _choose(
     config: RunConfig, prepared: Prepared, searched: Searched, fits: Fits, results: TrialResults, engine: Engine
 ) -> Choice:
     """The package's members, from the outputs that the trials have left."""
-    eligible = [record for record in searched.records if record.state in ("finished", "stopped")]
+    eligible = [record for record in searched.records if record.is_eligible]
     outputs = {record.number: results.outputs(record.number) for record in eligible}
     known = {number: array for number, array in outputs.items() if array is not None}
     best = searched.best

@@ -93,6 +93,11 @@ class TrialRecord:
         return asdict(self)
 
     @property
+    def is_eligible(self) -> bool:
+        """Whether the trial may be chosen by its score: it ended by itself or with the time."""
+        return self.state in ("finished", "stopped")
+
+    @property
     def candidate(self) -> Candidate:
         """What the trial tried."""
         return Candidate(
@@ -185,7 +190,7 @@ class Objective:
         _, validation = data[FAMILIES[family].recipe]
         if not self.costs or validation is None or result.model is None:
             return {}
-        from distml.tune.objectives import measure
+        from distml.tune.costs import measure
 
         rows = validation if isinstance(validation, FeatureBatch) else validation.get()
         return measure(result.model, rows, self.costs)
@@ -212,10 +217,8 @@ def trial_seed(seed: int, number: int) -> int:
 
 def best_of(records: Sequence[TrialRecord], metric: Metric) -> TrialRecord | None:
     """The finished or stopped record with the best score, the earlier one of equals; None without any."""
-    best: TrialRecord | None = None
+    best, best_score = None, float("nan")
     for record in sorted(records, key=lambda record: record.number):
-        if record.score is None or record.state in ("failed", "pruned"):
-            continue
-        if best is None or metric.better(record.score, best.score if best.score is not None else float("nan")):
-            best = record
+        if record.score is not None and record.is_eligible and metric.better(record.score, best_score):
+            best, best_score = record, record.score
     return best

@@ -32,8 +32,8 @@ def front_of(records: Sequence[TrialRecord], metric: Metric, costs: Sequence[str
 
     Only trials that came to an end with every cost measured can be on it.
     """
-    ended = [record for record in records if costs and record.state in ("finished", "stopped")]
-    measured = [record for record in ended if record.score is not None and set(costs) <= set(record.objectives)]
+    eligible = [record for record in records if costs and record.is_eligible and record.score is not None]
+    measured = [record for record in eligible if set(costs) <= set(record.objectives)]
     points = [(-metric.sign * _score(record), *(record.objectives[name] for name in costs)) for record in measured]
     chosen = [(points[i], measured[i].number) for i in front(points)]
     return [number for _, number in sorted(chosen)]

@@ -5,7 +5,7 @@ import pytest
 
 from distml.metrics import METRICS
 from distml.training import fit
-from distml.tune.objectives import COSTS, measure
+from distml.tune.costs import COSTS, measure
 from problems import problem, settings_of, spec_of
 
 BATCH = problem("binary", n=60)
