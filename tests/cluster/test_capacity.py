@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 
 from distml.cluster.capacity import (
+    NO_GPU,
     Capacity,
     Node,
     check,
+    check_device,
     check_preparation,
     check_replicas,
     num_fitting,
     tightness,
     trials_at_once,
 )
-from distml.config import DataConfig, RunConfig
+from distml.config import DataConfig, RunConfig, TrainConfig
 from distml.config.live import ServeConfig
 from distml.config.search import SearchConfig
 from distml.errors import ConfigError
@@ -150,21 +152,52 @@ def run_of(**settings: object) -> RunConfig:
 def test_fewer_trials_at_once_than_the_config_allows_are_told():
     capacity = Capacity(nodes=(SMALL, LARGE))
     told = tightness(capacity, run_of(workers_per_trial=4, max_concurrent_trials=5))
-    assert told == ["2 trials fit the cluster at once, of the 5 that search.max_concurrent_trials allows"]
-    assert tightness(capacity, run_of(workers_per_trial=4, max_concurrent_trials=2)) == []
-    assert tightness(capacity, run_of(workers_per_trial=4)) == []
+    assert told == [NO_GPU, "2 trials fit the cluster at once, of the 5 that search.max_concurrent_trials allows"]
+    assert tightness(capacity, run_of(workers_per_trial=4, max_concurrent_trials=2)) == [NO_GPU]
+    assert tightness(capacity, run_of(workers_per_trial=4)) == [NO_GPU]
 
 
 def test_a_trial_that_only_an_added_node_has_room_for_is_told():
     capacity = Capacity(nodes=(SMALL,), may_join=(LARGE,))
-    (told,) = tightness(capacity, run_of(workers_per_trial=4))
+    _, told = tightness(capacity, run_of(workers_per_trial=4))
     assert "no room for a trial" in told
-    assert tightness(capacity, run_of(workers_per_trial=2)) == []
+    assert tightness(capacity, run_of(workers_per_trial=2)) == [NO_GPU]
 
 
 def test_a_gpu_where_no_node_has_one():
     with pytest.raises(ConfigError, match=r"1 GPU, at most 0 on a node;.*add a node with a GPU"):
         trials_at_once(Capacity(nodes=(SMALL,)), search(gpu=1))
+
+
+def trained(device: str = "auto", precision: str = "auto", gpu: float = 0) -> RunConfig:
+    train = {"device": device, "precision": precision}
+    return run_of(gpu=gpu).model_copy(update={"train": TrainConfig(**train)})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "config", "where", "said"),
+    [
+        ((SMALL,), trained("cuda"), "train.device", "no node has a GPU"),
+        ((LARGE,), trained("cuda"), "search.resources_per_trial", "cuda, and 0 GPU for a trial"),
+        ((LARGE,), trained(precision="fp16"), "search.resources_per_trial", "fp16, and 0 GPU for a trial"),
+    ],
+)
+def test_fits_on_a_gpu_have_one(nodes, config, where, said):
+    with pytest.raises(ConfigError, match=said) as refusal:
+        check_device(Capacity(nodes=nodes), config)
+    assert refusal.value.where == where
+
+
+@pytest.mark.parametrize(
+    "config", [trained("cuda", gpu=0.25), trained(precision="fp16", gpu=1), trained(), trained("cpu")]
+)
+def test_fits_that_reserve_what_they_run_on(config):
+    check_device(Capacity(nodes=(LARGE,)), config)
+
+
+def test_gpus_that_nothing_reserves_are_told():
+    assert tightness(Capacity(nodes=(LARGE,)), run_of()) == [NO_GPU]
+    assert tightness(Capacity(nodes=(LARGE,)), run_of(gpu=0.5)) == []
 
 
 def test_no_nodes_at_all():

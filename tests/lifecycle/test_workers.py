@@ -1,4 +1,4 @@
-"""Preparation on a cluster: a worker that dies changes nothing; what a piece of the table reserves is reserved."""
+"""On a cluster: a worker that dies changes nothing; what a piece of the table, or a fit, reserves is what it has."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from distml.config import RunConfig
+from distml.config import RunConfig, SearchConfig, TrainConfig
 from distml.errors import ConfigError
+from distml.lifecycle.workers import by_workers, not_had
+from distml.metrics import METRICS
+from distml.training import FitSettings
+from distml.tune import Objective
 from partitions import WAYS, assert_same, dirty_table, tell, with_overlap
 
 pytestmark = pytest.mark.ray
@@ -99,3 +103,25 @@ def test_both_passes_reserve_what_the_config_says(tmp_path):
     assert sorted(path.name for path in (tmp_path / "told").iterdir()) == [
         f"{s} 0.5 0.25" for s in ("make", "map", "read")
     ]
+
+
+# What fits have of a cluster
+
+
+def objective_of(device: str) -> Objective:
+    settings = FitSettings(config=TrainConfig(device=device))
+    return Objective(task="binary", metric=METRICS["roc_auc"], inputs={}, settings=settings)
+
+
+@pytest.mark.parametrize(("gpu", "device"), [(0, "cpu"), (0.25, "auto")])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fits_leave_a_gpu_alone_that_they_do_not_reserve(gpu, device, workers):
+    config = SearchConfig(resources_per_trial={"gpu": gpu}, workers_per_trial=workers)
+    assert by_workers(objective_of("auto"), config).settings.config.device == device
+
+
+def test_what_fits_go_without_is_told(ray_session):
+    assert not_had(SearchConfig(), is_local=False) == [], "no node has a GPU"
+    assert not_had(SearchConfig(), is_local=True) == []
+    (line,) = not_had(SearchConfig(workers_per_trial=2), is_local=True)
+    assert "one worker" in line

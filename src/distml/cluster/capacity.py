@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distml.config import DataConfig, RunConfig, SearchConfig, ServeConfig, TrainConfig
+from distml.config import DataConfig, RunConfig, SearchConfig, ServeConfig
 from distml.config.base import ResourcesConfig
 from distml.errors import ConfigError
 from distml.sizes import size
 
 _COPIES = 2  # of the features: as read by the driver, and sorted
+NO_GPU = (
+    "no trial reserves a GPU, so all are fitted on CPUs: search.resources_per_trial.gpu may be a share, such as 0.25"
+)
 _UNITS = 10_000  # Ray counts resources in ten-thousandths
 
 
@@ -63,20 +66,33 @@ def check(capacity: Capacity, config: RunConfig) -> int:
     check_preparation(capacity, config.data)
     at_once = trials_at_once(capacity, config.search)
     check_replicas(capacity, config.serve)
-    check_device(capacity, config.train)
+    check_device(capacity, config)
     return at_once
 
 
-def check_device(capacity: Capacity, config: TrainConfig) -> None:
-    """Raises `ConfigError` where fits are to run on a GPU, and no node has one."""
+def check_device(capacity: Capacity, config: RunConfig) -> None:
+    """Raises `ConfigError` where fits are to run on a GPU, and no node has one or they reserve none."""
+    device, precision = config.train.device, config.train.precision
     has_gpu = capacity.grows_unknown or any(node.gpu for node in capacity.all)
-    if config.device == "cuda" and not has_gpu:
+    if device == "cuda" and not has_gpu:
         raise ConfigError(
             "some node has a GPU, where fits are to run on one",
             received="cuda, and no node has a GPU",
             where="train.device",
             remedy="leave train.device at auto, or add a node with a GPU",
         )
+    if (device == "cuda" or precision == "fp16") and not config.search.resources_per_trial.gpu:
+        raise ConfigError(
+            "fits on a GPU reserve one, or a share of it",
+            received=f"{'cuda' if device == 'cuda' else 'fp16'}, and 0 GPU for a trial",
+            where="search.resources_per_trial",
+            remedy="write gpu: 1, or a share such as 0.25; or leave train.device and train.precision at auto",
+        )
+
+
+def leaves_gpus(capacity: Capacity, config: SearchConfig) -> bool:
+    """Whether there are GPUs, and trials reserve none."""
+    return any(node.gpu for node in capacity.all) and not config.resources_per_trial.gpu
 
 
 def trials_at_once(capacity: Capacity, config: SearchConfig) -> int:
@@ -120,6 +136,8 @@ def tightness(capacity: Capacity, config: RunConfig) -> list[str]:
     told = []
     search, serve = config.search, config.serve
     at_most, chosen = _trials_fitting(capacity.all, search), search.max_concurrent_trials
+    if leaves_gpus(capacity, search):
+        told.append(NO_GPU)
     if not _trials_fitting(capacity.nodes, search):
         told.append("the nodes that are there now have no room for a trial: the autoscaler must add some")
     if chosen != "auto" and at_most < min(chosen, search.num_samples) and not capacity.grows_unknown:

@@ -66,7 +66,7 @@ def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scrat
 
     capacity = nodes.cluster()
     check_preparation(capacity, config.data)
-    check_device(capacity, config.train)
+    check_device(capacity, config)
     require_shared_storage(config.storage)
     return Resources(
         engine=RayEngine(),

@@ -18,7 +18,7 @@ from distml.lifecycle.owner import owned, wait_for_owner
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.stages import folder_of, once
 from distml.lifecycle.streaming import Reading, reading_of
-from distml.lifecycle.workers import by_workers, not_shared
+from distml.lifecycle.workers import by_workers, not_had
 from distml.metrics import Metric, metric_for
 from distml.models import FAMILIES
 from distml.models.own import code_of
@@ -156,7 +156,7 @@ def _search(
 ) -> dict[str, Any]:
     objective = objective_for(config, prepared, metric)
     reading = reading_of(config, prepared, is_local=max_concurrent is None)
-    for line in (*reading.lines, *not_shared(config.search, is_local=max_concurrent is None)):
+    for line in (*reading.lines, *not_had(config.search, is_local=max_concurrent is None)):
         listener.on_note(line)
     data = _data(config, reading)
     _check_room(config, prepared, data, log)
