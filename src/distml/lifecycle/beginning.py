@@ -16,6 +16,7 @@ from distml.tune.listeners import Several
 from distml.tune.log import LoggedTrial, TrialLog
 from distml.tune.population import Population
 from distml.tune.schedulers import scheduler_for
+from distml.tune.search import CandidateSource
 from distml.tune.study import Point, Study, first_points
 from distml.wording import numbered
 
@@ -60,7 +61,7 @@ def _source(
     listener: SearchListener,
     max_concurrent: int | None,
     log: TrialLog,
-) -> tuple[Study | Population, int, list[LoggedTrial]]:
+) -> tuple[CandidateSource, int, list[LoggedTrial]]:
     """What candidates come from, replayed with the log's trials; its lag; and these. A log that is of no use goes."""
     trials = log.read()
     if trials and all(trial.record is not None and trial.record.score is None for trial in trials):
@@ -100,7 +101,7 @@ def _forgotten(why: str, log: TrialLog, listener: SearchListener) -> list[Logged
 
 def source_of(
     config: RunConfig, space: SearchSpace, metric: Metric, lag: int = MIN_LAG, guess: FirstGuess | None = None
-) -> Study | Population:
+) -> CandidateSource:
     """Where a config's candidates come from: a study or, in population-based training, a population.
 
     Raises `ConfigError` for a point outside the space, and for a space that can't be searched so.

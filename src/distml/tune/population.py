@@ -107,7 +107,7 @@ class Population:
         return before >= 0 and self._has_ended(before) and not self._best_and_worst(before)[0]
 
     def replay(self, trials: Sequence[tuple[Candidate, TrialRecord | None]]) -> bool:
-        """As `Study.replay`."""
+        """See `CandidateSource.replay`."""
         for _, record in trials:
             if record is not None:
                 self.complete(record)

@@ -1,7 +1,7 @@
 """`Search`: which candidates are out and what became of them. Whoever runs the trials asks it and tells it.
 
 It keeps what it hears in a log. Made on the log of a search that was cut off, it knows the trials that had ended,
-gives out those that were running once more, and then goes on to new ones: with the study's answers and the bars
+gives out those that were running once more, and then goes on to new ones: with the source's answers and the bars
 depending on the trials alone, the search comes to what it would have come to.
 """
 
@@ -45,6 +45,13 @@ class CandidateSource(Protocol):
         """Notes what became of a candidate."""
         ...
 
+    def replay(self, trials: Sequence[tuple[Candidate, TrialRecord | None]]) -> bool:
+        """Goes through the trials of a search that was cut off, by number from 1, each with its record if it ended.
+
+        Returns False when this source gives other candidates: it is of no use for going on then.
+        """
+        ...
+
     def parents(self) -> Collection[int]:
         """The trials that have ended and whose last state a later candidate may go on from."""
         ...
@@ -69,11 +76,14 @@ class SearchListener(Protocol):
 
 
 class Search:
-    """One search. begun: the log's trials, which `study` was replayed with; num_kept: trials whose results are kept."""
+    """One search.
+
+    begun: the log's trials, which `source` was replayed with; num_kept: trials whose results are kept.
+    """
 
     def __init__(
         self,
-        study: CandidateSource,
+        source: CandidateSource,
         scheduler: Scheduler | None,
         listener: SearchListener,
         log: TrialLog | None = None,
@@ -82,12 +92,12 @@ class Search:
         budget: Budget | None = None,
         num_kept: int = 3,
     ) -> None:
-        self._study = study
+        self._source = source
         self._scheduler = scheduler
         self._listener = listener
         self._log = log
         self._budget = budget or Budget()
-        self._keeper = Keeper(study.metric, num_kept)
+        self._keeper = Keeper(source.metric, num_kept)
         self._began_at = time.monotonic()
         self._running: dict[int, float] = {}  # since when, less what it had run before
         self._waiting: list[Candidate] = []  # running when the process before was cut off
@@ -98,7 +108,7 @@ class Search:
         for trial in begun:
             self._recall(trial)
         if log is not None:
-            self._states = set(study.parents())
+            self._states = set(source.parents())
             log.sweep(self._states | {waiting.number for waiting in self._waiting}, self._keeper.numbers)
 
     def _recall(self, trial: LoggedTrial) -> None:
@@ -107,11 +117,11 @@ class Search:
         self._listener.on_recall(trial)
         bars = self._bars(number)
         for epoch in trial.epochs:
-            self._note(number, epoch)
+            self._add_epoch(number, epoch)
         if trial.record is not None:
             self._records[number] = trial.record
             self._keeper.add(trial.record)
-        elif any(is_given_up(self._study.metric, bars, epoch) for epoch in trial.epochs):
+        elif any(is_given_up(self._source.metric, bars, epoch) for epoch in trial.epochs):
             self.end(number, Ending(state="pruned"))  # cut off between its last epoch and the record
         else:
             self._waiting.append(candidate)
@@ -119,7 +129,7 @@ class Search:
     @property
     def is_exhausted(self) -> bool:
         """Whether no trial is to begin any more."""
-        return self.is_out_of_time or (not self._waiting and self._study.is_exhausted)
+        return self.is_out_of_time or (not self._waiting and self._source.is_exhausted)
 
     @property
     def is_out_of_time(self) -> bool:
@@ -129,7 +139,7 @@ class Search:
     @property
     def num_left(self) -> int:
         """Trials that have not ended, begun or not."""
-        return self._study.num_samples - len(self._records)
+        return self._source.num_samples - len(self._records)
 
     @property
     def elapsed_s(self) -> float:
@@ -158,7 +168,7 @@ class Search:
         if self._waiting:
             candidate = self._waiting.pop(0)
         else:
-            asked = self._study.ask()
+            asked = self._source.ask()
             if asked is None:
                 return None
             candidate = asked
@@ -185,12 +195,12 @@ class Search:
         if not new:
             return
         for epoch in new:
-            self._note(number, epoch)
+            self._add_epoch(number, epoch)
         if self._log is not None:
             self._log.add_epochs(number, new)
         self._listener.on_epochs(number, new)
 
-    def _note(self, number: int, epoch: EpochResult) -> None:
+    def _add_epoch(self, number: int, epoch: EpochResult) -> None:
         self._last[number] = epoch
         if self._scheduler is not None:
             self._scheduler.note(number, epoch)
@@ -206,7 +216,7 @@ class Search:
         if self._log is not None:
             self._log.end(record)
         self._records[number] = record
-        self._study.complete(record)
+        self._source.complete(record)
         self._clean(record)
         self._listener.on_end(record)
 
@@ -215,7 +225,7 @@ class Search:
         outdone = self._keeper.add(record)
         if self._log is None:
             return
-        parents = set(self._study.parents())
+        parents = set(self._source.parents())
         for number in (self._states | {record.number}) - parents:
             self._log.files.checkpoint(number).delete()
         self._states = parents

@@ -93,10 +93,7 @@ class Study:
         return most if owed[most] > 1 - 1e-9 else None
 
     def replay(self, trials: Sequence[tuple[Candidate, TrialRecord | None]]) -> bool:
-        """Goes through the trials of a search that was cut off, by number from 1, each with its record if it ended.
-
-        Returns False when this study draws other candidates: it is of no use for going on then.
-        """
+        """See `CandidateSource.replay`."""
         for _, record in trials:
             if record is not None:
                 self.complete(record)
