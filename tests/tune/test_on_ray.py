@@ -2,7 +2,7 @@ import os
 import re
 import sys
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,19 +14,21 @@ from distml.storage import Storage
 from distml.tune import Objective, Search, local
 from distml.tune.budget import Budget
 from distml.tune.log import TrialFiles
+from problems import input_of, problem
 from searches import SMALL, Dying, Heard, data_of, objective_of, repeatable, study_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+NUM_NUMERIC = 100
 
 
-def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, heard=None, **config):
+def on_ray(folder, study, objective=None, halving=None, max_concurrent=2, heard=None, data=None, **config):
     from distml.tune import on_ray
 
     heard = heard or Heard()
     settings = SearchConfig(**config)
     search = Search(study, halving, heard, budget=Budget.of(settings))
     records = on_ray.run_trials(
-        search, objective or objective_of(), data_of(), TrialFiles(Storage(folder), "search"), settings,
+        search, objective or objective_of(), data or data_of(), TrialFiles(Storage(folder), "search"), settings,
         folder=folder, max_concurrent=max_concurrent,
     )  # fmt: skip
     return records, heard
@@ -118,3 +120,45 @@ def test_a_trial_that_hangs_is_ended_after_its_time(tmp_path, monkeypatch):
     hanging = Hanging(**{field.name: getattr(objective_of(), field.name) for field in fields(Objective)})
     records, _ = on_ray(tmp_path, study_of(num_samples=5), hanging, max_concurrent=1, time_budget_s=5)
     assert [(record.number, record.state, record.score) for record in records] == [(1, "stopped", None)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring(Objective):
+    """Writes down how many bytes of its own a trial's process holds more in a fit than before, beside others' names."""
+
+    folder: str
+
+    def run(self, candidate, data, on_epoch, *checkpoints):
+        few = {recipe: tuple(rows.take(slice(0, 100)) for rows in pair) for recipe, pair in data.items()}
+        super().run(candidate, few)  # what is loaded and allocated once
+        before = own_bytes()
+
+        def hear(result):
+            grown = own_bytes() - before
+            Path(self.folder, f"{candidate.number} {os.getpid()}").write_text(str(grown))
+            return on_epoch(result)
+
+        return super().run(candidate, data, hear, *checkpoints)
+
+
+def own_bytes():
+    """What is in memory of this process and of no other."""
+    told = Path("/proc/self/smaps_rollup").read_text()
+    return 1024 * sum(int(number) for number in re.findall(r"^Private_\w+: +(\d+)", told, re.MULTILINE))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux tells what is a process's own")
+def test_rows_are_held_once_however_many_trials_there_are(tmp_path):
+    rows = problem("binary", n=150_000, num_numeric=NUM_NUMERIC), problem("binary", n=500, num_numeric=NUM_NUMERIC)
+    (tmp_path / "told").mkdir()
+    known = objective_of(max_epochs=2, batch_size=4096)
+    known = replace(known, inputs={"dense": input_of("binary", num_numeric=NUM_NUMERIC)})
+    objective = Measuring(
+        **{field.name: getattr(known, field.name) for field in fields(Objective)}, folder=str(tmp_path / "told")
+    )
+    study = study_of({}, families=("linear",), num_samples=4)
+    records, _ = on_ray(tmp_path, study, objective, data={"dense": rows})
+    assert [record.state for record in records] == ["finished"] * 4
+    told = list((tmp_path / "told").iterdir())
+    assert len({file.name.partition(" ")[2] for file in told}) == 2, "two processes"
+    assert max(int(file.read_text()) for file in told) < rows[0].numeric.nbytes / 4

@@ -30,8 +30,7 @@ class Deck:
         self.batch_size = auto_batch_size(len(batch)) if config.batch_size == "auto" else config.batch_size
         self.step_size = self.batch_size * config.accumulate
         self.is_weighted = bool((self.rows.weight != 1).any())
-        means = self.rows.numeric.double().mean(dim=0).float()
-        self.augment = augmenter(means, spec, settings) if settings.augment.is_on else None
+        self.augment = augmenter(_means(self.rows), spec, settings) if settings.augment.is_on else None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,6 +51,11 @@ class Deck:
     def parts(self) -> Iterator[Rows]:
         """The rows as they are, in batches."""
         return self.rows.parts(self.batch_size)
+
+
+def _means(rows: Rows) -> torch.Tensor:
+    """Of each number, float32 [f]."""
+    return rows.numeric.mean(dim=0, dtype=torch.float64).float()
 
 
 def augmenter(means: torch.Tensor, spec: ModelSpec, settings: FitSettings) -> Augmenter:
