@@ -121,6 +121,16 @@ def test_beside_other_families(config_of):
     assert {record.family for record in result.searched.records} == {"mlp", "own"}
 
 
+def test_trials_of_a_loop_are_blended_and_bred(config_of):
+    bred = ("search.scheduler=pbt", "search.population=2", "search.interval_epochs=1", "search.num_samples=6",
+            "search.space.own.lr={log: [0.01, 0.1]}", "search.ensemble_size=3")  # fmt: skip
+    result = run(config_of(*bred, factory="nets:build", train_fn="loops:loop"), resources(), until="train")
+    assert {record.state for record in result.searched.records} == {"finished"}
+    assert max(record.num_epochs for record in result.searched.records) == 3
+    assert {member["family"] for member in result.trained.members} == {"own"}
+    assert result.trained.validation["roc_auc"] >= result.searched.best.score - 1e-9
+
+
 def test_trials_that_fail_say_where(config_of):
     with pytest.raises(TrainingError, match=r"none did: .*ValueError: out of paper at .*loops\.py, line \d+") as caught:
         run(config_of(factory="nets:build", train_fn="loops:raises"), resources())

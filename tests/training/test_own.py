@@ -82,6 +82,16 @@ def test_a_refit_runs_the_epochs_that_it_is_given(mine, loop):
     assert result.fitted.predict(VALIDATION).shape == (100, 2)
 
 
+def test_others_go_on_from_what_it_saved(mine, tmp_path):
+    first = replace(SETTINGS, until_epoch=3, keeps_last=True, checkpoint=Checkpoint(Storage(tmp_path), "first.pt"))
+    run(own_spec(mine), first)
+    _, epochs = curve(own_spec(mine), replace(SETTINGS, begin_from=first.checkpoint))
+    assert epochs == curve(own_spec(mine))[1][3:]
+    with pytest.raises(TrainingError, match="saves its state") as caught:
+        run(own_spec(mine, "short"), replace(first, checkpoint=Checkpoint(Storage(tmp_path), "short.pt")))
+    assert "handle.save" in caught.value.remedy
+
+
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_any_task(mine, task):
     train, validation = problem(task), problem(task, seed=1)

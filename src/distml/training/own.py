@@ -134,6 +134,7 @@ class OwnCourse(Course):
                 "a train_fn reports its epochs", received="none", where=where_of(self.spec),
                 remedy="call handle.report(epoch, ...) after each",
             )  # fmt: skip
+        self._check_saved()
         self._check_weights()
         return self._result(is_cut_short=not self._is_heard)
 
@@ -199,6 +200,15 @@ class OwnCourse(Course):
         if self._failure is not None:
             raise self._failure
         return returned, was_deaf
+
+    def _check_saved(self) -> None:
+        """Raises `TrainingError` where another fit is to go on from this one, and nothing was saved."""
+        if self.settings.keeps_last and self.learner.saved is None:
+            raise TrainingError(
+                "a train_fn that others go on from, as with scheduler: pbt, saves its state", received="none",
+                where=where_of(self.spec),
+                remedy="call handle.save(...) after each report and begin with handle.load(), or use scheduler: asha",
+            )  # fmt: skip
 
     def _check_weights(self) -> None:
         """Raises `TrainingError` where the weights that came of the fit aren't those of its best epoch."""
