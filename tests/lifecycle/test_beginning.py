@@ -158,6 +158,8 @@ def test_points_that_are_too_many_are_told(tmp_path):
         ({"num_samples": 12, "population": 4, "interval_epochs": 34}, []),
         ({"num_samples": 8, "population": 4, "interval_epochs": 4},
          ["8 trials train 4 members for 8 of train.max_epochs 100: 100 would train them all to the end"]),
+        ({"num_samples": 8, "population": 4, "interval_epochs": 100},
+         ["search.interval_epochs 100 is not below train.max_epochs 100: no member takes up another's settings"]),
         ({"num_samples": 100, "population": 2, "interval_epochs": 2,
           "points_to_evaluate": [{"family": "linear", "params": {"lr": lr}} for lr in (0.02, 0.03)]},
          ["of 3 points that come first 2 are tried: search.population"]),

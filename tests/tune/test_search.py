@@ -7,6 +7,7 @@ from distml.tune import Search, local
 from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
 from distml.tune.schedulers import Halving
+from distml.tune.trial import Ending
 from searches import AUC, SMALL, Heard, data_of, objective_of, repeatable, study_of
 
 # Some diverge, some are given up at a rung, the rest finish.
@@ -137,6 +138,15 @@ def test_time_that_was_used_up_before_counts(tmp_path):
     search, log = begin_without(storage, Budget(time_s=500))
     records = local.run_trials(search, objective_of(), data_of(), log.files)
     assert [(record.number, record.state) for record in records] == [(1, "stopped")]
+
+
+def test_the_last_trials_have_all_device_hours_that_are_left():
+    search = Search(study_of(num_samples=3), None, Heard(), budget=Budget(device_hours=1, num_devices=1))
+    tasks = [search.next(num_at_once=2) for _ in range(2)]
+    assert [task.seconds_left for task in tasks] == pytest.approx([1800, 1800], abs=5)
+    for task in tasks:
+        search.end(task.candidate.number, Ending(state="failed"))
+    assert search.next(num_at_once=2).seconds_left == pytest.approx(3600, abs=5)
 
 
 def begin_without(storage, budget):

@@ -146,8 +146,12 @@ def notes(config: RunConfig, space: SearchSpace, guess: FirstGuess | None) -> li
 
 
 def _of_population(config: RunConfig) -> list[str]:
-    """Whether each of its members comes to the end of its epochs: a trial is an interval of one member."""
+    """Whether its members learn of each other, and each comes to the end of its epochs: a trial is an interval of one
+    member."""
     search, max_epochs = config.search, config.train.max_epochs
+    if search.interval_epochs >= max_epochs:
+        told = f"search.interval_epochs {search.interval_epochs} is not below train.max_epochs {max_epochs}"
+        return [f"{told}: no member takes up another's settings"]
     size = min(search.population, search.num_samples)
     num_epochs = search.num_samples // size * search.interval_epochs
     if num_epochs >= max_epochs:

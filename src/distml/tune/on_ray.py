@@ -59,7 +59,7 @@ def run_trials(
     nothing is read back from. Records are as `local.run_trials` gives them, whatever fails.
     """
     if search.num_left and not search.is_out_of_time:
-        budget_s = search.seconds_left(max_concurrent)
+        budget_s = search.seconds_left(1)  # at most: device-hours last longest where trials run one by one
         trainable = tune.with_parameters(
             _Runner, objective=objective, data=_given(data, config), files=files, allowed=code.allowed()
         )

@@ -152,8 +152,9 @@ class Search:
         return [self._records[number] for number in sorted(self._records)]
 
     def seconds_left(self, num_at_once: int) -> float | None:
-        """Until the budget is spent, with so many trials running all the while; None without a limit."""
-        return self._budget.left_s(self.elapsed_s, self._seconds(), num_at_once)
+        """Until the budget is spent, with so many trials running all the while, or all that are left where these are
+        fewer; None without a limit."""
+        return self._budget.left_s(self.elapsed_s, self._seconds(), min(num_at_once, self.num_left))
 
     def _seconds(self) -> list[float]:
         """What each trial has taken so far."""
