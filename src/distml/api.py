@@ -14,7 +14,8 @@ from distml.errors import UsageError
 
 if TYPE_CHECKING:
     from distml.lifecycle.result import RunResult
-    from distml.lifecycle.run import Resources, Stage
+    from distml.lifecycle.run import Resources
+    from distml.lifecycle.stages import Stage
     from distml.predictor import Predictor
 
 

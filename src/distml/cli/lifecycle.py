@@ -15,7 +15,7 @@ from distml.cli.output import begin
 if TYPE_CHECKING:
     from distml.config import RunConfig
     from distml.lifecycle.result import RunResult
-    from distml.lifecycle.run import Stage
+    from distml.lifecycle.stages import Stage
 
 Deploy = Annotated[bool, typer.Option("--deploy", help="serve the version if it is promoted, until Ctrl-C")]
 

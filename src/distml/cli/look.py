@@ -10,8 +10,6 @@ from distml.cli.options import DEFAULT_STORAGE, Json, Run, StorageOption
 from distml.cli.output import begin, moment, result, room, table
 from distml.cli.searched import brief, search_text
 
-STAGES = ("prepare", "tune", "train", "evaluate", "gate")
-
 
 def register(app: typer.Typer) -> None:
     app.command()(runs)
@@ -51,6 +49,8 @@ def _brief(record: dict[str, Any]) -> dict[str, Any]:
 def _came_to(entry: dict[str, Any]) -> str:
     if entry["version"] is not None:
         return f"{entry['name']}/{entry['version']} {'promoted' if entry['promoted'] else 'refused'}"
+    from distml.lifecycle.stages import STAGES
+
     done = [stage for stage in STAGES if stage in entry["seconds"]]
     return done[-1] if done else "–"
 
@@ -91,6 +91,8 @@ def _head(record: dict[str, Any]) -> str:
 
 
 def _stages(record: dict[str, Any], reused: dict[str, str]) -> str:
+    from distml.lifecycle.stages import STAGES
+
     rows = []
     for stage in [stage for stage in STAGES if stage in record["stages"]]:
         cached = f"cached, as in {reused[stage]}" if stage in reused else ""

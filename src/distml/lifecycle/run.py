@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from distml.clean import Finding
 from distml.config import RunConfig, with_absolute_paths
 from distml.data import Engine, LocalEngine
 from distml.lifecycle.beginning import num_trials
-from distml.lifecycle.evaluate import evaluate_package, judge_package
+from distml.lifecycle.evaluate import evaluate_package
+from distml.lifecycle.gate import gate
 from distml.lifecycle.journal import Journal
 from distml.lifecycle.preflight import check_choices, preflight
 from distml.lifecycle.prepare import prepare
@@ -24,21 +25,18 @@ from distml.lifecycle.result import RunResult
 from distml.lifecycle.retrain import check_columns
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.search import Searched, search, search_key
+from distml.lifecycle.stages import STAGES, Stage, folder_of
 from distml.lifecycle.tracked import tracked
 from distml.lifecycle.train import Trained, train
-from distml.lifecycle.versions import move_to_challenger
 from distml.lifecycle.warm import with_named_version
 from distml.lifecycle.where import engine_for
 from distml.metrics import Metric, metric_for
-from distml.registry import Decision, Registry, StoreRegistry, resolve
+from distml.registry import StoreRegistry, resolve
 from distml.storage import Storage
 from distml.tracking import Outbox, Tracker
 from distml.tune.budget import Budget
 from distml.tune.log import TrialLog
 from distml.wording import numbered
-
-Stage = Literal["prepare", "tune", "train", "evaluate", "gate"]
-STAGES: tuple[Stage, ...] = ("prepare", "tune", "train", "evaluate", "gate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +111,7 @@ def _carry_out(config: RunConfig, storage: Storage, record: RunRecord, resources
         with tracked(config, storage, record, resources.reporter, resources.tracker) as outbox:
             result.tracking_run = record.value["tracking_run"]
             outbox.put(datasets(result))
-            _stages(config, resources, outbox, storage, record, result, until)
+            _stages(result, resources, outbox, record, until)
         record.write(state="finished", result=result.to_dict())
         return result
 
@@ -130,22 +128,18 @@ def _left_out(findings: Sequence[Finding]) -> str:
     return f"; left out: {', '.join(told + more)}" if costly else ""
 
 
-def _stages(
-    config: RunConfig, resources: Resources, outbox: Outbox, storage: Storage, record: RunRecord,
-    result: RunResult, until: Stage,
-) -> None:  # fmt: skip
-    reporter = resources.reporter
+def _stages(result: RunResult, resources: Resources, outbox: Outbox, record: RunRecord, until: Stage) -> None:
+    """The stages after `prepare`, whose results go into the run's."""
+    config, storage, reporter, prepared = result.config, result.storage, resources.reporter, result.prepared
+    assert prepared is not None
 
     def wanted(stage: Stage) -> bool:
         return STAGES.index(stage) <= STAGES.index(until)
 
-    prepared = result.prepared
-    assert prepared is not None
-
     if wanted("tune"):
         with _timed(record, reporter, "tune") as note:
-            result.searched = searched = _tune(config, resources, outbox, record, prepared, storage)
-            note(searched.key, _search_note(searched, prepared))
+            result.searched = searched = _tune(config, prepared, storage, resources, outbox, goes_on=record.goes_on)
+            note(searched.key, _search_note(searched))
     if wanted("train"):
         with _timed(record, reporter, "train") as note:
             result.trained = trained = train(config, prepared, searched, storage, resources.engine)
@@ -157,10 +151,10 @@ def _stages(
             note(trained.key, f"{metric} {evaluated.metrics[metric]:.6g} on the test rows")
     if wanted("gate"):
         with _timed(record, reporter, "gate") as note:
-            _gate(result, StoreRegistry(storage), record.value["retrains"])
-            assert result.verdict is not None and result.version is not None
-            outcome = "promoted" if result.verdict.promoted else "refused"
-            note(trained.key, f"{result.version.label} {outcome}: {result.verdict.reasons[0]}")
+            verdict, version = gate(result, StoreRegistry(storage), record.value["retrains"])
+            result.verdict, result.version = verdict, version
+            outcome = "promoted" if verdict.promoted else "refused"
+            note(trained.key, f"{version.label} {outcome}: {verdict.reasons[0]}")
     if result.evaluated is not None:
         publish(result, outbox.put, record)
 
@@ -182,13 +176,9 @@ def _timed(record: RunRecord, reporter: Reporter, name: str) -> Iterator[Any]:
 
 
 def _tune(
-    config: RunConfig,
-    resources: Resources,
-    outbox: Outbox,
-    record: RunRecord,
-    prepared: Prepared,
-    storage: Storage,
+    config: RunConfig, prepared: Prepared, storage: Storage, resources: Resources, outbox: Outbox, *, goes_on: bool
 ) -> Searched:
+    """The stage, told of by a journal that is closed whatever comes of it."""
     metric = metric_for(config.search.metric, prepared.target.task)
     key = search_key(config, prepared.key)
     resources.reporter.search(_terms(config, metric, storage, key))
@@ -197,7 +187,7 @@ def _tune(
     try:
         searched = search(
             config, prepared, storage, journal, max_concurrent=resources.max_concurrent, scratch=resources.scratch,
-            goes_on=record.goes_on,
+            goes_on=goes_on,
         )  # fmt: skip
         best = searched.best.number
         return searched
@@ -206,7 +196,7 @@ def _tune(
 
 
 def _terms(config: RunConfig, metric: Metric, storage: Storage, key: str) -> SearchTerms:
-    log, budget = TrialLog(storage, f"searched/{key}"), Budget.of(config.search)
+    log, budget = TrialLog(storage, folder_of("tune", key)), Budget.of(config.search)
     log.read()
     return SearchTerms(metric=metric, num_samples=num_trials(config), budget=budget, elapsed_s=log.elapsed_s)
 
@@ -219,36 +209,9 @@ def _train_note(trained: Trained) -> str:
     return "a blend of " + ", ".join(f"{m['weight']:.2f} {m['family']} (trial {m['trial']})" for m in trained.members)
 
 
-def _search_note(searched: Searched, prepared: Prepared) -> str:
+def _search_note(searched: Searched) -> str:
+    """How the trials ended and which was best, in a log's words."""
     best = searched.best
     counts = ", ".join(f"{count} {state}" for state, count in searched.counts().items() if count)
     reused = "reused from an earlier run: " if searched.was_reused else ""
     return f"{reused}{counts}; best trial {best.number} {best.family}, {searched.metric.name} {best.score:.6g}"
-
-
-def _gate(result: RunResult, registry: Registry, retrains: str | None) -> None:
-    """Registers the package, judges it and promotes it if the verdict allows; everything goes into the audit log."""
-    assert result.prepared and result.searched and result.trained and result.evaluated
-    config = result.config
-    verdict, champion = judge_package(
-        config, result.prepared, result.searched, result.trained, result.evaluated, result.storage, registry
-    )
-    metrics = {"test": result.evaluated.metrics, "validation": result.trained.validation}
-    version = registry.register(
-        config.name, package=result.trained.package, package_id=result.trained.package_id, run=result.run,
-        metrics=metrics,
-    )  # fmt: skip
-    by = f"run {result.run}" if retrains is None else f"retraining of {retrains}, run {result.run}"
-    expected = champion.number if champion else None
-    if not verdict.promoted:
-        refusal = Decision(name=config.name, version=version.number, action="refuse", reasons=verdict.reasons, by=by)
-        if refusal not in [replace(decision, at="") for decision in registry.audit(config.name)]:
-            registry.record(refusal)  # a run that was cut off may have recorded it before
-    elif expected == version.number:  # this run may have promoted it before it was cut off, or another has
-        own = [entry for entry in registry.audit(config.name) if entry.action == "promote" and entry.by == by]
-        verdict = replace(verdict, reasons=own[-1].reasons) if own else verdict
-    elif retrains is None:
-        registry.promote(config.name, version.number, expected=expected, reasons=verdict.reasons, by=by)
-    else:
-        move_to_challenger(result.storage, version, expected=expected, reasons=verdict.reasons, by=by)
-    result.verdict, result.version = verdict, version
