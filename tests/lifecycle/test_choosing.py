@@ -35,7 +35,7 @@ def test_one_member_is_the_searchs_best_whatever_the_others_do():
     target, outputs = numbers()
     choice = choose(record(2), [record(1), record(2), record(3)], outputs, held_out(target),
                     own_unit(METRICS["rmse"], NUMBER), NUMBER, 1, PLAIN)  # fmt: skip
-    assert choice.to_list() == [{"trial": 2, "family": "mlp", "weight": 1.0}]
+    assert choice.to_list() == [{"trial": 2, "family": "mlp", "params": {}, "weight": 1.0}]
     assert choice.postprocess.weights == (1.0,) and choice.outputs[0] is outputs[2]
 
 

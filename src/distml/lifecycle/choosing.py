@@ -33,7 +33,10 @@ class Choice:
 
     def to_list(self) -> list[dict[str, Any]]:
         """The members for a report."""
-        return [{"trial": record.number, "family": record.family, "weight": w} for record, w in self.members]
+        return [
+            {"trial": record.number, "family": record.family, "params": record.params, "weight": weight}
+            for record, weight in self.members
+        ]
 
 
 def choose(

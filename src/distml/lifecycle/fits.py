@@ -21,6 +21,8 @@ from distml.training.results import read_model, read_outputs, write_result
 from distml.training.shards import Shards
 from distml.tune.objective import Candidate, Objective
 
+FitRows = Literal["train", "train+validation", "folds"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitTask:
@@ -32,7 +34,7 @@ class FitTask:
 
     name: str
     segments: tuple[Candidate, ...]
-    rows: Literal["train", "train+validation", "folds"]
+    rows: FitRows
     num_epochs: int | None = None
     is_plain: bool = False  # without augmentation, as a baseline is
 

@@ -7,6 +7,7 @@ refit, which then has no rows left to be judged by.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from distml.config import RunConfig
 from distml.data.engine import Engine
 from distml.lifecycle.choosing import Choice, HeldOut, choose
-from distml.lifecycle.fits import Fits, FitTask
+from distml.lifecycle.fits import FitRows, Fits, FitTask
 from distml.lifecycle.pack import lineage_of, pack, package_of
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched, objective_for
@@ -67,11 +68,9 @@ def train_key(config: RunConfig, prepared_key: str, searched_key: str) -> str:
 def _train(
     config: RunConfig, prepared: Prepared, searched: Searched, storage: Storage, engine: Engine, folder: str
 ) -> dict[str, Any]:
-    reading = reading_of(config, prepared, is_local=engine.name == "local")
-    fits = Fits(objective_for(config, prepared, searched.metric), reading, storage, folder)
-    results = TrialResults(storage, folder_of("tune", searched.key))
-    choice = _choose(config, prepared, searched, fits, results, engine)
-    models, members = _final_models(config, prepared, searched, choice, fits, results, engine)
+    work = _Work(config, prepared, searched, storage, engine, folder)
+    choice = work.choose()
+    models, members = work.fit(choice)
     prediction = choice.postprocess(choice.outputs)
     validation = _metrics(prepared, prediction)
     package = package_of(
@@ -82,83 +81,83 @@ def _train(
     return {
         "package": f"{folder}/package",
         "package_id": pack(package, rows, storage, f"{folder}/package"),
-        "baselines": {name: fits.key(name) for name in BASELINES},
+        "baselines": {name: work.fits.key(name) for name in BASELINES},
         "validation": validation,
         "calibration": choice.postprocess.calibration and choice.postprocess.calibration.kind,
         "members": members,
     }
 
 
-def _choose(
-    config: RunConfig, prepared: Prepared, searched: Searched, fits: Fits, results: TrialResults, engine: Engine
-) -> Choice:
-    """The package's members, from the outputs that the trials have left."""
-    eligible = [record for record in searched.records if record.is_eligible]
-    outputs = {record.number: results.outputs(record.number) for record in eligible}
-    known = {number: array for number, array in outputs.items() if array is not None}
-    best = searched.best
-    if best.number not in known:  # it was stopped in the middle of an epoch, with no time left to write them
-        task = _again(best, searched, over_folds=bool(prepared.plan.num_folds))
-        _map(config, engine, fits, [task])
-        known[best.number] = fits.outputs(task.name)
-    return choose(
-        best, eligible, known, _held_out(prepared), fits.objective.metric, prepared.target,
-        config.search.ensemble_size, config.postprocess,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class _Work:
+    """The stage at work: the choice among what trials have left, and the fits that follow it."""
 
+    config: RunConfig
+    prepared: Prepared
+    searched: Searched
+    storage: Storage
+    engine: Engine
+    folder: str
 
-def _final_models(
-    config: RunConfig, prepared: Prepared, searched: Searched, choice: Choice, fits: Fits, results: TrialResults,
-    engine: Engine,
-) -> tuple[list[Model], list[dict[str, Any]]]:  # fmt: skip
-    """The members' models, and what is told of them; the baselines are fitted at the same time."""
-    refit = config.train.refit == "train+validation"
-    tasks = [_baseline(name) for name in BASELINES]
-    if refit:
-        tasks += [_refit(record, searched) for record, _ in choice.members]
-    told = dict(zip([task.name for task in tasks], _map(config, engine, fits, tasks), strict=True))
-    models, members = [], []
-    for (record, weight), member in zip(choice.members, choice.to_list(), strict=True):
-        name = f"member-{record.number}"
-        known = told.get(name, {"num_epochs": record.best_epoch, "notes": list(record.notes)})
-        models.append(fits.model(name) if refit else _as_searched(record, fits, results))
-        members.append({**member, "params": record.params, "weight": weight, **known})
-    return models, members
+    @cached_property
+    def fits(self) -> Fits:
+        objective = objective_for(self.config, self.prepared, self.searched.metric)
+        reading = reading_of(self.config, self.prepared, is_local=self.engine.name == "local")
+        return Fits(objective, reading, self.storage, self.folder)
 
+    @cached_property
+    def results(self) -> TrialResults:
+        return TrialResults(self.storage, folder_of("tune", self.searched.key))
 
-def _as_searched(record: TrialRecord, fits: Fits, results: TrialResults) -> Model:
-    """The model that the trial has left, or that was fitted again because it had not."""
-    model = results.model(record.number)
-    return model if model is not None else fits.model(f"trial-{record.number}")
+    def choose(self) -> Choice:
+        """The package's members, from the outputs that the trials have left."""
+        eligible = [record for record in self.searched.records if record.is_eligible]
+        outputs = {record.number: self.results.outputs(record.number) for record in eligible}
+        known = {number: array for number, array in outputs.items() if array is not None}
+        best = self.searched.best
+        if best.number not in known:  # it was stopped in the middle of an epoch, with no time left to write them
+            again = self._task("trial", best, "folds" if self.prepared.plan.num_folds else "train")
+            self._map([again])
+            known[best.number] = self.fits.outputs(again.name)
+        return choose(
+            best, eligible, known, _held_out(self.prepared), self.fits.objective.metric, self.prepared.target,
+            self.config.search.ensemble_size, self.config.postprocess,
+        )  # fmt: skip
 
+    def fit(self, choice: Choice) -> tuple[list[Model], list[dict[str, Any]]]:
+        """The members' models, and what is told of them; the baselines are fitted at the same time."""
+        refits: list[FitTask] = []
+        if self.config.train.refit == "train+validation":
+            refits = [self._task("member", record, "train+validation") for record, _ in choice.members]
+        told = self._map([*map(_baseline, BASELINES), *refits])[len(BASELINES) :]
+        if refits:
+            models = [self.fits.model(task.name) for task in refits]
+        else:
+            models = [self._as_searched(record) for record, _ in choice.members]
+            told = [{"num_epochs": record.best_epoch, "notes": list(record.notes)} for record, _ in choice.members]
+        return models, [{**member, **fitted} for member, fitted in zip(choice.to_list(), told, strict=True)]
 
-def _again(record: TrialRecord, searched: Searched, *, over_folds: bool) -> FitTask:
-    """As the trial was fitted, to the epoch that was its best."""
-    return FitTask(
-        name=f"trial-{record.number}",
-        segments=searched.segments(record),
-        rows="folds" if over_folds else "train",
-        num_epochs=record.best_epoch,
-    )
+    def _task(self, purpose: str, record: TrialRecord, rows: FitRows) -> FitTask:
+        """A trial once more, for the number of epochs that was best with rows held out."""
+        return FitTask(
+            name=f"{purpose}-{record.number}",
+            segments=self.searched.segments(record),
+            rows=rows,
+            num_epochs=record.best_epoch,
+        )
 
+    def _as_searched(self, record: TrialRecord) -> Model:
+        """The model that the trial has left, or that was fitted again because it had not."""
+        model = self.results.model(record.number)
+        return model if model is not None else self.fits.model(f"trial-{record.number}")
 
-def _refit(record: TrialRecord, searched: Searched) -> FitTask:
-    """For the number of epochs that was best with rows held out: there is none to stop by now."""
-    return FitTask(
-        name=f"member-{record.number}",
-        segments=searched.segments(record),
-        rows="train+validation",
-        num_epochs=record.best_epoch,
-    )
+    def _map(self, tasks: list[FitTask]) -> list[dict[str, Any]]:
+        return map_fits(self.config.search, self.engine, self.fits, tasks)
 
 
 def _baseline(name: str) -> FitTask:
     default = Candidate(number=0, family=name, params=dict(FAMILIES[name].defaults))
     return FitTask(name=name, segments=(default,), rows="train", is_plain=True)
-
-
-def _map(config: RunConfig, engine: Engine, fits: Fits, tasks: list[FitTask]) -> list[dict[str, Any]]:
-    return map_fits(config.search, engine, fits, tasks)
 
 
 def _held_out(prepared: Prepared) -> HeldOut:
