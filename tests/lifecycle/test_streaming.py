@@ -67,6 +67,11 @@ def test_rows_are_read_from_every_file(prepared, tables, tmp_path):
     assert isinstance(reading.rows("trees", "train"), FeatureBatch)
 
 
+def test_the_linear_baseline_of_a_search_for_trees_streams_too(prepared, tables, tmp_path):
+    config = config_of(tables, tmp_path, "train.stream=always", "model.families=[trees]")
+    assert reading_of(config, prepared, is_local=True).streamed == {"dense"}
+
+
 def test_auto_goes_by_size(prepared, tables, tmp_path, monkeypatch):
     config = config_of(tables, tmp_path)
     assert reading_of(config, prepared, is_local=True).lines == ()

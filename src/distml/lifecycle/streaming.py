@@ -41,8 +41,8 @@ class Reading:
 
 def reading_of(config: RunConfig, prepared: Prepared, *, is_local: bool) -> Reading:
     """What `train.stream` comes to for a table. is_local: trials run in this process, not on a cluster."""
-    recipes = {FAMILIES[name].recipe for name in config.model.families if FAMILIES[name].kind == "network"}
-    recipes &= set(prepared.pipelines)
+    # Of all networks: where only trees are searched, the baseline `linear` is fitted all the same.
+    recipes = {family.recipe for family in FAMILIES.values() if family.kind == "network"} & set(prepared.pipelines)
     if config.train.stream == "never" or not recipes:
         return Reading(prepared=prepared)
     limit = _limit_bytes(is_local=is_local) if config.train.stream == "auto" else 0
