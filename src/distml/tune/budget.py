@@ -43,8 +43,8 @@ class Budget:
     def left_s(self, elapsed_s: float, seconds: Iterable[float], num_running: int) -> float | None:
         """How long the trials that run now may go on, if none starts or ends; None without a limit, never below 0.
 
-        >>> Budget(device_hours=1, num_devices=2).left_s(0, [600], num_running=2)
-        600.0
+        >>> round(Budget(device_hours=1, num_devices=2).left_s(0, [600], num_running=2))
+        600
         """
         limits = [] if self.time_s is None else [self.time_s - elapsed_s]
         if self.device_hours is not None:
