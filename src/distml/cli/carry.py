@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distml.cli.output import Lines, is_watched, result, say, table
+from distml.cli.output import Lines, is_watched, model_of, result, say, table
 
 if TYPE_CHECKING:
     from distml.cluster.on_ray import Signals
@@ -126,7 +126,7 @@ def _summary(outcome: RunResult) -> str:
         rows += [
             [f"  {key}", *(figure(item[name]) for name in names)] for key, item in outcome.evaluated.baselines.items()
         ]
-        parts.append(table([document["best"]["family"], *names], rows))
+        parts.append(table([model_of(document), *names], rows))
     elif outcome.searched is not None:
         parts.append(f"best: {document['best']}")
     elif outcome.prepared is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, Run, StorageOption
-from distml.cli.output import begin, moment, result, room, table
+from distml.cli.output import begin, model_of, moment, result, room, table
 from distml.cli.searched import brief, search_text
 
 
@@ -130,7 +130,7 @@ def _metrics(outcome: dict[str, Any]) -> str:
     rows |= {f"  {name}, test": scores for name, scores in outcome["baselines"].items()}
     names = list(metrics["test"])
     cells = [[label, *(figure(scores.get(name)) for name in names)] for label, scores in rows.items()]
-    return table([outcome["best"]["family"], *names], cells)
+    return table([model_of(outcome), *names], cells)
 
 
 def _end(record: dict[str, Any]) -> str:

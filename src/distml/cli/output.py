@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from distml.wording import numbered
@@ -181,3 +181,13 @@ def table(head: list[str], rows: list[list[str]], texts: Collection[str] = ()) -
         told = zip(row, widths, is_text, strict=True)
         lines.append("  ".join(cell.ljust(width) if left else cell.rjust(width) for cell, width, left in told).rstrip())
     return "\n".join(lines)
+
+
+def model_of(outcome: Mapping[str, Any]) -> str:
+    """What a run's package is made of, in a word or three, from its result document.
+
+    >>> model_of({"ensemble": None, "best": {"family": "mlp"}}), model_of({"ensemble": [{}, {}, {}]})
+    ('mlp', 'blend of 3')
+    """
+    members = outcome.get("ensemble") or ()
+    return f"blend of {len(members)}" if len(members) > 1 else str(outcome["best"]["family"])
