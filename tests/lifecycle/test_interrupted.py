@@ -136,11 +136,18 @@ def num_steps(folder: Path) -> int:
     return len((folder / "steps").read_text())
 
 
-ENGINES = ["local", pytest.param("ray", marks=pytest.mark.ray)]
+ON_RAY, SLOW = pytest.mark.ray, pytest.mark.slow
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "engine"),
+    [
+        (signal.SIGTERM, "local"),
+        pytest.param(signal.SIGINT, "ray", marks=ON_RAY),
+        pytest.param(signal.SIGINT, "local", marks=SLOW),
+        pytest.param(signal.SIGTERM, "ray", marks=[ON_RAY, SLOW]),
+    ],
+)
 def test_a_search_ends_within_an_epoch_and_goes_on_from_there(
     folder: Path, start: Start, engine: str, number: signal.Signals
 ) -> None:
@@ -169,8 +176,15 @@ def test_show_tells_of_a_search_in_its_middle_and_of_one_that_was_cut_off(folder
     assert f"trials: 1 cut off, of {NUM_TRIALS} in " in told
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "engine"),
+    [
+        (signal.SIGKILL, "local"),
+        pytest.param(signal.SIGTERM, "local", marks=SLOW),
+        pytest.param(signal.SIGTERM, "ray", marks=[ON_RAY, SLOW]),
+        pytest.param(signal.SIGKILL, "ray", marks=[ON_RAY, SLOW]),
+    ],
+)
 def test_a_refit_ends_too_and_the_search_is_not_repeated(
     folder: Path, start: Start, engine: str, number: signal.Signals
 ) -> None:
@@ -204,6 +218,7 @@ def test_after_kill_9_in_a_search_nothing_runs_on_and_it_goes_on_from_its_checkp
     assert num_steps(folder) <= NUM_TRIALS * NUM_EPOCHS * NUM_STEPS + 2 * NUM_STEPS, "none from zero"
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_second_signal_ends_it_at_once_and_nothing_runs_on(folder: Path, start: Start) -> None:
     process = start("tune", "ray")
