@@ -144,8 +144,14 @@ def test_the_automatic_batch_size(num_rows, size):
 @pytest.mark.parametrize("num_rows", [65, 66])
 def test_a_single_row_left_over_is_no_batch_of_its_own(num_rows):
     """Batch normalisation can make nothing of one."""
-    settings = settings_of(max_epochs=1, batch_size=32)
-    fit(spec_of("resnet", "binary"), problem("binary", n=num_rows), None, METRICS["roc_auc"], settings)
+    settings, losses = settings_of(max_epochs=1, batch_size=32), []
+    rows = problem("binary", n=num_rows)
+    result = fit(
+        spec_of("resnet", "binary"), rows, None, METRICS["roc_auc"], settings,
+        lambda epoch: losses.append(epoch.train_loss),
+    )  # fmt: skip
+    assert len(losses) == 1 and np.isfinite(losses).all()
+    assert np.isfinite(result.fitted.predict(rows)).all()
 
 
 def test_the_rate_of_each_step_is_the_schedules():
