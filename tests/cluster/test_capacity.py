@@ -17,8 +17,8 @@ from distml.cluster.capacity import (
     trials_at_once,
 )
 from distml.config import DataConfig, RunConfig, TrainConfig
-from distml.config.live import ServeConfig
 from distml.config.search import SearchConfig
+from distml.config.serve import ServeConfig
 from distml.errors import ConfigError
 
 SMALL = Node(name="small", cpu=2)

@@ -32,7 +32,7 @@ def carry_out(
     """
     from distml.cluster.on_ray import Signals
     from distml.errors import ConfigError
-    from distml.lifecycle.deploy import check_port
+    from distml.lifecycle.hold import check_port
     from distml.lifecycle.preflight import preflight
 
     if engine not in ("ray", "local"):
@@ -52,11 +52,11 @@ def carry_out(
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             serves = deploy and promoted
             if serves and not detach and outcome.version is not None:
-                from distml.cli.live import hold
+                from distml.cli.deploy import hold
 
                 hold(config, outcome.storage, outcome.version, state, lambda url: _announce(outcome, url))
         if serves and detach and outcome.version is not None:
-            from distml.cli.live import detached
+            from distml.cli.deploy import detached
 
             _announce(outcome, detached(outcome.version, outcome.storage))
         elif not serves:
@@ -107,7 +107,7 @@ def _announce(outcome: RunResult, url: str) -> None:
 def show_result(outcome: RunResult) -> None:
     result(outcome.to_dict(), _summary(outcome))
     if outcome.endpoint is not None:
-        from distml.cli.live import curl
+        from distml.cli.deploy import curl
 
         assert outcome.version is not None
         say(f"\nServed at {outcome.endpoint} (docs at {outcome.endpoint}/docs). Try:\n")

@@ -1,13 +1,13 @@
-"""Commands about registered versions: status, promote, rollback."""
+"""Commands about registered versions: promote, rollback."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, Name, StorageOption
-from distml.cli.output import begin, moment, result, say, table
+from distml.cli.output import begin, result, say
 
 if TYPE_CHECKING:
     from distml.lifecycle.versions import Moved
@@ -17,85 +17,8 @@ Reason = Annotated[str | None, typer.Option("--reason", help="why, for the audit
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(status)
     app.command()(promote)
     app.command()(rollback)
-
-
-def status(
-    name: Annotated[str | None, typer.Argument(help="one model in detail", metavar="[NAME]")] = None,
-    storage: StorageOption = DEFAULT_STORAGE,
-    json: Json = False,
-) -> None:
-    """Registered models, their champions, what is served where since when, and what was decided last."""
-    begin(json)
-    from distml.lifecycle.overview import details, overview
-    from distml.registry import StoreRegistry
-    from distml.storage import Storage
-
-    home = Storage(storage)
-    if name is not None:
-        about = details(home, name)
-        result([about], _details_text(about))
-        return
-    entries = [overview(home, known) for known in StoreRegistry(home).names()]
-    result(entries, _overview_text(entries) if entries else f"no models in {home.root}")
-
-
-def _overview_text(entries: list[dict[str, Any]]) -> str:
-    shown = ("versions", "champion", "previous", "served")
-    rows = [[entry["name"], *(_cell(entry[key]) for key in shown), _where(entry)] for entry in entries]
-    decided = [f"{entry['name']}: {_decision_text(entry['decision'])}" for entry in entries if entry["decision"]]
-    head = ["model", *shown, "where, since"]
-    return "\n\n".join(filter(None, [table(head, rows), "\n".join(decided)]))
-
-
-def _details_text(about: dict[str, Any]) -> str:
-    lines = [
-        f"{about['name']}: {about['versions']} versions ({about['pruned']} pruned), "
-        f"champion {_cell(about['champion'])}, before it {_cell(about['previous'])}",
-        f"served: {_cell(about['served'])} {_where(about)}".rstrip(),
-        *_service_lines(about["service"]),
-        "",
-        *(_decision_text(decision) for decision in about["audit"]),
-    ]
-    return "\n".join(lines)
-
-
-def _service_lines(service: dict[str, Any] | None) -> list[str]:
-    if service is None:
-        return []
-    lines = [
-        f"  replica {replica}: version {_cell(told['serving'])}"
-        + (f", refused: {told['error']}" if told["error"] else "")
-        for replica, told in service["replicas"].items()
-    ]
-    for window in service["windows"]:
-        state = "last full window" if window["is_full"] else "window filling"
-        drifted = ", ".join(window["drifted"]) or "nothing"
-        latency = f"p50 {window['latency_ms']['p50']} ms, p99 {window['latency_ms']['p99']} ms"
-        lines.append(f"  {state}, version {window['version']}: {window['rows']:,} rows, {latency}; drifted: {drifted}")
-    return lines
-
-
-def _decision_text(decision: dict[str, Any]) -> str:
-    """One entry of the audit log.
-
-    >>> _decision_text({"at": "2026-01-02T03:04:05.678+00:00", "action": "promote", "version": 2, "by": "ann@desk",
-    ...                 "reasons": ["better"]})
-    '2026-01-02T03:04:05Z  promote version 2 by ann@desk: better'
-    """
-    reasons = f": {'; '.join(decision['reasons'])}" if decision["reasons"] else ""
-    by = f" by {decision['by']}" if decision["by"] else ""
-    return f"{moment(decision['at'])}  {decision['action']} version {decision['version']}{by}{reasons}"
-
-
-def _where(entry: dict[str, Any]) -> str:
-    return f"{entry['endpoint']}, {moment(entry['since'])}" if entry["endpoint"] else "–"
-
-
-def _cell(value: Any) -> str:
-    return "–" if value is None else str(value)
 
 
 def promote(

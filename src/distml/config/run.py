@@ -13,10 +13,12 @@ from distml.config.clean import CleanConfig
 from distml.config.data import DataConfig
 from distml.config.features import FeaturesConfig
 from distml.config.gates import EvaluateConfig, GatesConfig
-from distml.config.live import MonitorConfig, RetrainConfig, ServeConfig
 from distml.config.model import ModelConfig
+from distml.config.monitor import MonitorConfig
 from distml.config.postprocess import PostprocessConfig
+from distml.config.retrain import RetrainConfig
 from distml.config.search import SearchConfig
+from distml.config.serve import ServeConfig
 from distml.config.source import written_like
 from distml.config.split import SplitConfig
 from distml.config.tracking import TrackingConfig

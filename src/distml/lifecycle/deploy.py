@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +17,7 @@ import orjson
 from distml import code
 from distml.cluster.on_ray import NAMESPACE, connected
 from distml.config import RunConfig
-from distml.errors import ConfigError, DistmlError
+from distml.errors import DistmlError
 from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.runs import read_run
 from distml.package import MANIFEST
@@ -43,21 +41,6 @@ def require_code(storage: Storage, version: Version) -> None:
     for column in Schema.from_dict(storage.read_json(f"{version.package}/{MANIFEST}")["schema"]).derived:
         if column.code is not None:
             code.require_allowed(column.code.dotted, f"{version.label}, column {column.name}")
-
-
-def check_port(config: RunConfig) -> None:
-    """Raises `ConfigError` when something else listens on the endpoint's port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.serve.host, config.serve.port))
-        except OSError as error:
-            raise ConfigError(
-                "the endpoint's port is free",
-                received=f"{config.serve.host}:{config.serve.port}: {error.strerror}",
-                where="serve.port",
-                remedy="end what listens there, or choose another with -s serve.port=8001",
-            ) from error
 
 
 def swap_live(storage: Storage, version: Version) -> str | None:
@@ -115,47 +98,6 @@ def _put_back(storage: Storage, before: Version, url: str, error: BaseException)
         ) from error
 
 
-def hold(
-    config: RunConfig, storage: Storage, version: Version, state: Path | None, ready: Callable[[str], None]
-) -> None:
-    """Serves a version on this process's cluster until it is interrupted, which is how a service is meant to end.
-
-    state: the folder of a local cluster's private files, None for a cluster that stays; ready: called with the URL
-    once it answers.
-    """
-    import signal
-
-    import ray
-
-    check_port(config)
-    url = deploy(config, storage, version)
-    live = LiveRecord(storage, config.name)
-    token_path = state / "token" if state is not None else None
-    live.write(url, version, ray.get_runtime_context().gcs_address, token_path)
-    try:
-        ready(url)
-        while True:
-            signal.pause()
-    except KeyboardInterrupt:
-        return
-    finally:
-        live.remove()
-        if state is None:
-            withdraw(config.name)
-
-
-def withdraw(name: str) -> None:
-    """Ends what serves and watches a model on this process's cluster."""
-    import ray
-    from ray import serve
-
-    from distml.monitor.on_ray import actor_name
-
-    serve.delete(name)
-    with contextlib.suppress(ValueError):  # no such actor
-        ray.kill(ray.get_actor(actor_name(name), namespace=NAMESPACE))
-
-
 def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
     """Serves a version on the cluster that this process is connected to; returns the endpoint's URL.
 
@@ -166,7 +108,7 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
 
     from distml.monitor import on_ray as monitor
     from distml.serve.on_ray import ReplicaSettings, application
-    from distml.serve.service import Limits
+    from distml.serve.wire import Limits
 
     import ray  # isort: skip
 

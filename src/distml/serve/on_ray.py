@@ -19,7 +19,8 @@ from starlette.responses import Response
 from distml import code
 from distml.errors import DistmlError
 from distml.predictor import Predictor
-from distml.serve.service import Limits, Service
+from distml.serve.service import Service
+from distml.serve.wire import Limits
 from distml.storage import Storage
 from distml.window import Window
 

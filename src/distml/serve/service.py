@@ -25,6 +25,7 @@ from distml.records import extra_columns, table_from_records
 from distml.serve import openapi
 from distml.serve.wire import (
     JSON,
+    Limits,
     Problem,
     Reply,
     parse_rows,
@@ -35,14 +36,6 @@ from distml.serve.wire import (
 from distml.window import Window
 
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one request may ask for."""
-
-    max_rows: int = 10_000
-    max_body_bytes: int = 16 << 20
 
 
 @dataclass

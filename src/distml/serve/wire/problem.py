@@ -1,4 +1,4 @@
-"""What goes over HTTP: requests into rows, predictions and problems into answers. It knows nothing of models or Ray."""
+"""Answers, and among them problems: RFC 9457 documents with a stable type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import orjson
 
 from distml.clean import Finding
 from distml.errors import DataError
-from distml.postprocess import Prediction
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -48,24 +47,6 @@ class Problem(Exception):
         return Reply(self.status, orjson.dumps(document), PROBLEM)
 
 
-def parse_rows(body: bytes, max_rows: int) -> list[Any]:
-    """The rows of `{"rows": [...]}` or of one bare row. Raises `Problem` 400, 413 or 422."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Problem(400, "invalid-json", f"the body is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise Problem(
-            422, "invalid-body", f'the body is {{"rows": [...]}} or one row, received {type(document).__name__}'
-        )
-    rows = document["rows"] if set(document) == {"rows"} and isinstance(document["rows"], list) else [document]
-    if not rows:
-        raise Problem(422, "invalid-body", "a request has at least one row, received none")
-    if len(rows) > max_rows:
-        raise Problem(413, "too-many-rows", f"a request has at most {max_rows} rows, received {len(rows)}")
-    return rows
-
-
 def problem_of(error: DataError) -> Problem:
     """A 422 from what cleaning or reading rows said."""
     members = {key: value for key, value in error.to_dict().items() if value is not None and key != "type"}
@@ -85,14 +66,3 @@ def problem_of_finding(finding: Finding) -> Problem:
         received=value,
         rows=finding.count,
     )
-
-
-def predictions_document(prediction: Prediction) -> dict[str, Any]:
-    """`predictions`, and for classes `probabilities` per row by label."""
-    if prediction.labels is None or prediction.probabilities is None:
-        return {"predictions": prediction.values.tolist()}
-    labels = [label if isinstance(label, str) else orjson.dumps(label).decode() for label in prediction.labels]
-    return {
-        "predictions": prediction.values.tolist(),
-        "probabilities": [dict(zip(labels, row, strict=True)) for row in prediction.probabilities.tolist()],
-    }
