@@ -15,7 +15,7 @@ import distml
 SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
-    {"secrets", "sizes", "code", "ipc", "arrays", "wording"},
+    {"secrets", "sizes", "code", "ipc", "arrays", "wording", "threads"},
     {"config", "storage", "hashing", "images"},
     {"schema", "metrics", "batch", "target_counts"},
     {"derive"},

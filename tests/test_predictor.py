@@ -248,3 +248,10 @@ def test_anything_else_is_refused(table):
 def test_a_frame_of_mixed_values_is_refused():
     with pytest.raises(DataError, match="values of one type"):
         as_arrow(pd.DataFrame({"a": pd.Series([1, "b"], dtype=object)}))
+
+
+def test_warming_up_changes_nothing(predictor):
+    golden = with_golden(predictor.package, OTHER)
+    warm = Predictor(golden)
+    warm.warm_up()
+    np.testing.assert_array_equal(warm.predict(OTHER).scores, predictor.predict(OTHER).scores)

@@ -23,6 +23,7 @@ from distml.records import records_from_table, table_from_records
 from distml.schema import Schema
 
 NUM_GOLDEN = 16
+_WARM_ROUNDS = 3
 _GOLDEN_PIXELS = 1 << 18  # of images in all golden rows, but for two rows, which every package has
 
 
@@ -104,6 +105,15 @@ class Predictor:
     def predict_cleaned(self, cleaned: Any) -> Prediction:
         """Predictions for a cleaned pyarrow table."""
         return self._answer({key: pipeline.encode(cleaned) for key, pipeline in self._pipelines.items()})
+
+    def warm_up(self) -> None:
+        """Predicts the golden rows as requests would, alone and as many, so that the first request finds all loaded."""
+        golden = self.package.golden
+        rows = golden.rows if golden is not None else []
+        for _ in range(_WARM_ROUNDS):
+            for few in (rows[:1], rows):
+                self.predict_few(few)
+                self.predict(table_from_records(few, self.schema))
 
     def replay(self, where: str = "the package") -> None:
         """Predicts the golden rows; `PackageError` when the scores differ by more than the tolerance."""

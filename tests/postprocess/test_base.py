@@ -76,3 +76,17 @@ def test_no_rows_are_no_predictions(target, outputs):
 def test_round_trips_through_json(target):
     value = Postprocess(weights=(0.3, 0.7), target=target, threshold=1 / 3)
     assert Postprocess.from_dict(orjson.loads(orjson.dumps(value.to_dict()))) == value
+
+
+@pytest.mark.parametrize(("start", "stop", "wanted"), [(0, 1, [10.0]), (1, 3, [7.0, 12.0]), (1, 1, []), (0, 9, None)])
+def test_rows_of_a_prediction_are_one(start, stop, wanted):
+    whole = Postprocess(weights=(1.0,), target=NUMBER)([np.array([0.0, -1.5, 1.0])])
+    assert whole.slice(start, stop).values.tolist() == (whole.values.tolist() if wanted is None else wanted)
+
+
+def test_a_slice_has_the_probabilities_of_its_rows_and_the_same_labels():
+    whole = Postprocess(weights=(1.0,), target=TWO)([two(0.2, 0.5, 0.9)])
+    part = whole.slice(1, 3)
+    assert (part.score.tolist(), part.labels, part.values.tolist()) == ([0.5, 0.9], TWO.labels, ["yes", "yes"])
+    assert part.probabilities is not None
+    assert np.shares_memory(part.probabilities, whole.probabilities)

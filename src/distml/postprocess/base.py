@@ -25,6 +25,11 @@ class Prediction:
     def __len__(self) -> int:
         return len(self.values)
 
+    def slice(self, start: int, stop: int) -> Prediction:
+        """The predictions of rows start to stop, as views."""
+        probabilities = None if self.probabilities is None else self.probabilities[start:stop]
+        return Prediction(values=self.values[start:stop], probabilities=probabilities, labels=self.labels)
+
     @property
     def scores(self) -> np.ndarray:
         """What metrics take: probabilities [n, k] or values [n]."""
