@@ -17,9 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from distml import code
+from distml.config import RunConfig
+from distml.config.serve import ServeConfig
 from distml.errors import DistmlError
 from distml.predictor import Predictor
 from distml.serve.service import Service
+from distml.serve.traffic import Deployed, Traffic
 from distml.serve.wire import Limits
 from distml.storage import Storage
 from distml.window import Window
@@ -37,6 +40,19 @@ class ReplicaSettings:
     limits: Limits
 
 
+def settings_of(config: RunConfig, storage_root: str, *, monitor: str, namespace: str) -> ReplicaSettings:
+    """What a config tells its replicas. monitor, namespace: of the monitoring actor."""
+    serve = config.serve
+    return ReplicaSettings(
+        name=config.name,
+        storage=storage_root,
+        monitor=monitor,
+        namespace=namespace,
+        flush_interval_s=config.monitor.flush_interval_s,
+        limits=Limits(max_rows=serve.max_rows, max_body_bytes=int(serve.max_body_mb * (1 << 20))),
+    )
+
+
 class Replica:
     """Serves one model over HTTP."""
 
@@ -44,7 +60,7 @@ class Replica:
         self._settings = settings
         self._storage = Storage(settings.storage)
         self._service = Service(settings.name, settings.limits)
-        self._wanted: dict[str, Any] = {}
+        self._wanted: Traffic | None = None
         self._changed = threading.Event()
         self._unsent: list[Window] = []
         self._id = f"{os.uname().nodename}-{os.getpid()}"
@@ -55,9 +71,9 @@ class Replica:
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Notes the wanted version. A new replica loads before it is ready; a running one beside its traffic."""
-        self._wanted = config
+        self._wanted = traffic = Traffic.from_dict(config)
         if self._service.version is None:
-            await asyncio.to_thread(self._load_first, config)
+            await asyncio.to_thread(self._load_first, traffic)
         self._changed.set()
 
     async def __call__(self, request: Request) -> Response:
@@ -85,38 +101,39 @@ class Replica:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _load_first(self, config: dict[str, Any]) -> None:
+    def _load_first(self, traffic: Traffic) -> None:
         """The wanted version, or the last good one when that can't be loaded."""
         try:
-            self._load(config["version"], config["package"])
+            self._load(traffic, traffic.main)
         except DistmlError as error:
-            self._tell(config["version"], str(error))
-            good = config.get("last_good")
-            if good is None:
+            self._tell(traffic.main.version, str(error))
+            if traffic.last_good is None:
                 raise
-            self._load(good["version"], good["package"])
+            self._load(traffic, traffic.last_good)
 
     def _follow(self) -> None:
         """Brings the replica to the wanted version whenever that changes."""
         while self._changed.wait():
             self._changed.clear()
-            wanted = self._wanted
-            if wanted["version"] == self._service.version:
-                self._tell(wanted["version"], None)
+            traffic = self._wanted
+            assert traffic is not None, "set before the event"
+            wanted = traffic.main.version
+            if wanted == self._service.version:
+                self._tell(wanted, None)
                 continue
             try:
-                self._load(wanted["version"], wanted["package"])
+                self._load(traffic, traffic.main)
             except DistmlError as error:
-                self._tell(wanted["version"], str(error))
+                self._tell(wanted, str(error))
             except Exception as error:  # noqa: BLE001 - whatever refuses a version, the next one is loaded
-                self._tell(wanted["version"], f"{type(error).__name__}: {error}")
+                self._tell(wanted, f"{type(error).__name__}: {error}")
 
-    def _load(self, version: int, package: str) -> None:
-        code.allow(self._wanted.get("allow_code", ()))
-        with self._storage.local_folder(package) as folder:
+    def _load(self, traffic: Traffic, deployed: Deployed) -> None:
+        code.allow(traffic.allow_code)
+        with self._storage.local_folder(deployed.package) as folder:
             predictor = Predictor.load(folder)
-        self._service.swap(version, predictor)
-        self._tell(version, None)
+        self._service.swap(deployed.version, predictor)
+        self._tell(deployed.version, None)
 
     def _tell(self, version: int, error: str | None) -> None:
         monitor = self._monitor()
@@ -172,19 +189,17 @@ def _bind_loopback() -> None:
     replica.add_port_to_grpc_server = lambda server, address: add(server, "127.0.0.1:0")
 
 
-def application(
-    settings: ReplicaSettings, autoscaling: dict[str, Any], num_cpus: float, user_config: dict[str, Any]
-) -> Any:
-    """The Serve application. Deployed again with another `user_config` alone, its replicas stay and swap."""
+def application(settings: ReplicaSettings, config: ServeConfig, traffic: Traffic) -> Any:
+    """The Serve application. Deployed again with another `traffic` alone, its replicas stay and swap."""
     code = repr(sorted(asdict(settings).items()))  # Serve draws a code version at random where none is given
     deployment = serve.deployment(
         Replica,
         name="Replica",
-        ray_actor_options={"num_cpus": num_cpus},
+        ray_actor_options={"num_cpus": config.num_cpus, "num_gpus": config.num_gpus},
         max_ongoing_requests=64,
         max_queued_requests=1024,
-        autoscaling_config={"upscale_delay_s": 2, "downscale_delay_s": 60, **autoscaling},
-        user_config=user_config,
+        autoscaling_config=config.autoscaling.serve_options(),
+        user_config=traffic.to_dict(),
         # A successor starts before its predecessor stops, also where there is only one replica.
         max_surge_percent=100,
         graceful_shutdown_wait_loop_s=0.2,
