@@ -14,7 +14,9 @@ from pydantic import BaseModel, ValidationError
 from distml.config.gates import GateConfig, GatesConfig
 from distml.config.model import ModelConfig
 from distml.config.run import RunConfig
+from distml.config.serve import ServeConfig
 from distml.config.source import SourceConfig
+from distml.config.tls import TlsConfig
 from distml.errors import ConfigError, did_you_mean
 from distml.secrets import VARIABLE
 
@@ -124,6 +126,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     schema = config.validation.schema_file
     validation = config.validation.model_copy(update={"schema_file": None if schema is None else _absolute(schema)})
     told = {"storage": _absolute(config.storage), "data": data, "validation": validation, "retrain": retrain}
+    told["serve"] = _with_placed_certificate(config.serve)
     return config.model_copy(update={**told, "model": _with_placed_package(config.model)})
 
 
@@ -132,6 +135,14 @@ def _with_placed_package(model: ModelConfig) -> ModelConfig:
     if warm is None or not warm.is_folder:
         return model
     return model.model_copy(update={"warm_start": warm.model_copy(update={"package": _absolute(warm.package)})})
+
+
+def _with_placed_certificate(serve: ServeConfig) -> ServeConfig:
+    if not isinstance(serve.tls, TlsConfig):
+        return serve
+    key = None if serve.tls.key is None else _absolute(serve.tls.key)
+    tls = TlsConfig(certificate=_absolute(serve.tls.certificate), key=key)
+    return serve.model_copy(update={"tls": tls})
 
 
 _SQLITE = "sql:sqlite:///"  # and a path, absolute or not
@@ -235,7 +246,8 @@ def _config_error(
     if first["type"] == "missing":
         return ConfigError(f"a run config needs {_dotted(path)!r}{more}", where=place, remedy="add the key")
     rule = first["msg"].removeprefix("Value error, ")
-    received = None if isinstance(first["input"], dict) else first["input"]
+    is_told = not isinstance(first["input"], dict) and path[:2] != ("serve", "auth")  # that may be a token
+    received = first["input"] if is_told else None
     location = f"{place}, {_dotted(path)}" if path else place
     return ConfigError(rule[0].lower() + rule[1:] + more, received=received, where=location)
 
