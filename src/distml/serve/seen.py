@@ -2,42 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from distml.clean import Cleaned
 from distml.postprocess import Prediction
 from distml.predictor import Predictor
-from distml.window import Window
+from distml.records import table_from_records
+from distml.window import MAX_NAMES, OTHERS, Counts, Window
+
+# What is held until it is summarised, in values (rows times columns): some 30 MB as objects of Python, or of Arrow.
+# More is counted and left out of the summaries, as where the monitor's word is late or a second brings so many rows.
+MAX_FEW_VALUES = 500_000
+MAX_TABLE_VALUES = 4_000_000
+_MAX_NAME = 100  # characters of a column's name that a client made up
 
 
 class Seen:
-    """Touched on the request path, so appended to only."""
+    """Touched on the request path by one thread, so that it only counts and appends; `window` is for another thread,
+    when no request under way can add to it. is_shadow: the version listens, and somebody else answers."""
 
-    def answered(self, records: list[dict[str, Any]], prediction: Prediction) -> None:
+    def __init__(self, *, is_shadow: bool = False) -> None:
+        self._is_shadow = is_shadow
+        self._counts = Counts()
+        self._few: list[tuple[Sequence[dict[str, Any]], Prediction]] = []
+        self._tables: list[tuple[Any, Prediction]] = []
+        self._compared: list[tuple[Prediction, Prediction]] = []
+        self._room_for_few = MAX_FEW_VALUES
+        self._room_for_tables = MAX_TABLE_VALUES
+
+    def answered(self, records: Sequence[dict[str, Any]], prediction: Prediction) -> None:
         """Rows that were predicted without a table."""
-        raise NotImplementedError
+        n = len(records)
+        self._counts.rows += n
+        self._room_for_few -= n * len(records[0])
+        if self._room_for_few >= 0:
+            self._few.append((records, prediction))
+        else:
+            self._counts.unsummarised += n
 
     def answered_table(self, cleaned: Cleaned, prediction: Prediction) -> None:
-        """Rows that were predicted as a table, as cleaning left them."""
-        raise NotImplementedError
+        """Rows that were predicted as a table, as cleaning left them; images as their brightness."""
+        table = cleaned.table
+        self._counts.rows += table.num_rows
+        self._room_for_tables -= table.num_rows * table.num_columns
+        if self._room_for_tables >= 0:
+            self._tables.append((table, prediction))
+        else:
+            self._counts.unsummarised += table.num_rows
 
     def request(self, milliseconds: float, problem: str | None = None, *, is_fault: bool = False) -> None:
         """One request that ended, by the problem's kind where it wasn't answered; is_fault: the version failed, not
         the client."""
-        raise NotImplementedError
+        counts = self._counts
+        counts.requests += 1
+        counts.latency.add(round(1000 * milliseconds))
+        if problem is not None:
+            counts.errors[problem] = counts.errors.get(problem, 0) + 1
+            counts.faults += is_fault
 
     def batch(self, num_requests: int, num_rows: int) -> None:
         """One call of the model, and how many requests it answered."""
-        raise NotImplementedError
+        self._counts.batches.add(num_requests)
+
+    def waited(self, milliseconds: float) -> None:
+        """How long one request waited for its batch."""
+        self._counts.waits.add(round(1000 * milliseconds))
 
     def ignored(self, column: str, num_rows: int) -> None:
         """A column that the schema doesn't have."""
-        raise NotImplementedError
+        _count(self._counts.ignored, column, num_rows)
+
+    def absent(self, column: str, num_rows: int) -> None:
+        """An optional column that wasn't there."""
+        _count(self._counts.absent, column, num_rows)
 
     def compared(self, live: Prediction, shadow: Prediction) -> None:
         """The same rows' predictions by the version that answered and by this one, which only listened."""
-        raise NotImplementedError
+        if len(self._compared) < MAX_FEW_VALUES:
+            self._compared.append((live, shadow))
 
     def window(self, version: int, predictor: Predictor) -> Window:
         """All of it as a window."""
-        raise NotImplementedError
+        baseline = predictor.package.baseline
+        window = Window.like(version, baseline.inputs, baseline.predictions, is_shadow=self._is_shadow)
+        window.include(self._counts)
+        tables = [table for table, _ in self._tables]
+        records = [row for rows, _ in self._few for row in rows]
+        if records:
+            tables.append(predictor.clean(table_from_records(records, predictor.schema)).table)
+        window.summarise(tables, [prediction for _, prediction in (*self._tables, *self._few)])
+        for live, shadow in self._compared:
+            _compare(live, shadow, window)
+        return window
+
+
+def _count(counts: dict[str, int], column: str, num_rows: int) -> None:
+    """Names are made up by clients, so only so many are told apart."""
+    name = column[:_MAX_NAME]
+    if name not in counts and len(counts) >= MAX_NAMES:
+        name = OTHERS
+    counts[name] = counts.get(name, 0) + num_rows
+
+
+def _compare(live: Prediction, shadow: Prediction, counts: Counts) -> None:
+    """Answers differ where labels do, or numbers by more than rounding."""
+    differences = np.abs(live.score - shadow.score)
+    if live.labels is None:
+        differ = ~np.isclose(live.values, shadow.values, rtol=1e-6, atol=0.0)
+    else:
+        differ = live.values != shadow.values
+    counts.compared += len(live)
+    counts.differing += int(np.count_nonzero(differ))
+    counts.difference += float(differences.sum())
+    counts.max_difference = max(counts.max_difference, float(differences.max()))
