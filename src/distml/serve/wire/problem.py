@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +27,16 @@ class Reply:
 
 
 class Problem(Exception):
-    """A request that can't be answered: status, stable type, and RFC 9457 members."""
+    """A request that can't be answered: status, stable type, RFC 9457 members, and headers of the answer."""
 
-    def __init__(self, status: int, kind: str, detail: str, **members: Any) -> None:
+    def __init__(
+        self, status: int, kind: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.kind = kind
         self.detail = detail
+        self.headers = dict(headers or {})
         self.members = members
 
     def reply(self, request_id: str) -> Reply:
@@ -44,7 +49,12 @@ class Problem(Exception):
             "request_id": request_id,
             **self.members,
         }
-        return Reply(self.status, orjson.dumps(document), PROBLEM)
+        return Reply(self.status, orjson.dumps(document), PROBLEM, dict(self.headers))
+
+
+def busy(status: int, kind: str, detail: str, retry_after_s: float) -> Problem:
+    """A 503 or 429 that says when to come again: in whole seconds, at least one."""
+    return Problem(status, kind, detail, headers={"Retry-After": str(max(1, math.ceil(retry_after_s)))})
 
 
 def problem_of(error: DataError) -> Problem:

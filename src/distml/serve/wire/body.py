@@ -1,0 +1,105 @@
+"""A body as it came to what it says: unpacked within bounds, and JSON of it read strictly."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from distml.serve.wire.limits import Limits
+from distml.serve.wire.problem import Problem
+
+_GZIP = 31  # zlib's window, with gzip's header and trailer
+
+
+def plain(body: bytes, headers: Mapping[str, str], limits: Limits) -> bytes:
+    """The body, unpacked where `Content-Encoding` says gzip. Raises `Problem` 400, 413 or 415."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("identity", ""):
+        if len(body) > limits.max_body_bytes:
+            raise too_large(limits)
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise Problem(
+            415, "unsupported-encoding", f"a body is packed by gzip or not at all, received {encoding[:60]!r}"
+        )
+    return _unpacked(body, limits)
+
+
+def too_large(limits: Limits) -> Problem:
+    megabytes = limits.max_body_bytes / (1 << 20)
+    return Problem(413, "body-too-large", f"a body has at most {megabytes:g} MiB")
+
+
+def _unpacked(body: bytes, limits: Limits) -> bytes:
+    """What gzip packed, one member or several; no more of it is unpacked than a body may have."""
+    parts: list[bytes] = []
+    room, rest = limits.max_body_bytes, body
+    while rest or not parts:
+        unpacker = zlib.decompressobj(_GZIP)
+        try:
+            parts.append(unpacker.decompress(rest, room + 1))
+        except zlib.error as error:
+            raise Problem(400, "invalid-gzip", f"the body is not gzip: {error}") from None
+        room -= len(parts[-1])
+        if room < 0:
+            raise too_large(limits)
+        if not unpacker.eof:
+            raise Problem(400, "invalid-gzip", "the body is not gzip: it ends too early")
+        rest = unpacker.unused_data
+    return b"".join(parts)
+
+
+def json_of(body: bytes) -> Any:
+    """The document of a JSON body. Raises `Problem` 400: NaN, infinities and what isn't UTF-8 are not JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        told = "it is empty" if not body else str(error)
+        raise Problem(400, "invalid-json", f"the body is not JSON: {told}") from None
+
+
+def check_nesting(body: bytes, document: Any, num_flat: int, limits: Limits) -> None:
+    """Refuses a document that nests deeper than allowed: `Problem` 400.
+
+    num_flat: how many of its lists and objects lie beside each other, such as rows. Counting brackets is enough for
+    a document that has few others, which is what requests are; any other is walked.
+    """
+    if body.count(b"{") + body.count(b"[") - num_flat < limits.max_depth:
+        return
+    level: list[Any] = [document]
+    for _ in range(limits.max_depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return
+    raise Problem(400, "too-deep", f"lists and objects nest at most {limits.max_depth} deep")
+
+
+def check_repeated(body: bytes, num_keys: int) -> None:
+    """Refuses an object that has a key twice, of which JSON's readers would keep one: `Problem` 422 naming it.
+
+    num_keys: how many the document has been read to. As many colons as keys are proof that none is repeated; where
+    there are more, in dates for example, the body is read once more.
+    """
+    if body.count(b":") > num_keys:
+        json.loads(body, object_pairs_hook=_without_repeats, parse_int=str, parse_float=str)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise Problem(
+            422, "repeated-column", f"an object has each key once, received {repeated[:60]!r} twice", column=repeated
+        )
+    return found
