@@ -26,7 +26,7 @@ FLOORS = [
     {"data"},
     {"inspection"},
     {"training", "postprocess", "records", "proposal"},
-    {"package", "window"},
+    {"package", "window", "inference_log"},
     {"predictor", "registry"},
     {"tune", "evaluation", "monitor", "serve"},
     {"cluster"},
