@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from distml.monitor.drift import compare
+from distml.monitor.replicas import Replicas
 from distml.summary import TableSummary
-from distml.window import Window
+from distml.window import Counts, Window
 
 KEPT_REPORTS = 100
+MISSED_FLUSHES = 5  # after which a replica isn't counted as there
+LEAST_SILENT_S = 15.0  # a flush may take ten seconds before it is tried again
+
+Key = tuple[int, bool]
+"""A version, and whether it listens as a shadow."""
 
 
 class Monitor:
-    """Watches one model."""
+    """Watches one model. What it counts begins at zero when it is started, as after its process died: Prometheus takes
+    that for the reset of a counter. clock: seconds since 1970."""
 
-    def __init__(self, name: str, *, window_rows: int, false_alarm_rate: float, min_effect: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        window_rows: int,
+        false_alarm_rate: float,
+        min_effect: float,
+        flush_interval_s: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.name = name
         self.window_rows = window_rows
         self._rates = {"false_alarm_rate": false_alarm_rate, "min_effect": min_effect}
+        self._clock = clock
         self._baselines: dict[int, tuple[TableSummary, TableSummary]] = {}
-        self._open: dict[int, Window] = {}
-        self._totals: dict[int, dict[str, Any]] = {}
+        self._open: dict[Key, Window] = {}
+        self._counts: dict[Key, Counts] = {}
         self._reports: list[dict[str, Any]] = []
-        self._replicas: dict[str, dict[str, Any]] = {}
+        self._replicas = Replicas(max(LEAST_SILENT_S, MISSED_FLUSHES * flush_interval_s))
 
     def watch(self, version: int, baseline: dict[str, Any]) -> None:
         """Makes a version's baseline known: the content of its package's `baseline.json`."""
@@ -33,55 +50,96 @@ class Monitor:
             TableSummary.from_dict(baseline["predictions"]),
         )
 
-    def loaded(self, replica: str, wanted: int, serving: int | None, error: str | None) -> None:
-        """A replica's word on the version that it was to load: the one it serves now, and why not the wanted one."""
-        self._replicas[replica] = {"wanted": wanted, "serving": serving, "error": error, "at": time.time()}
+    def loaded(
+        self, replica: str, asked_at: float, versions: Sequence[int], main: int | None, errors: Mapping[int, str]
+    ) -> None:
+        """A replica's word on the traffic that was asked for at a time: the versions that it holds, the one that
+        answers what no other has a share of, and why it refused others."""
+        now = self._clock()
+        self._replicas.loaded(replica, now, asked_at=asked_at, versions=versions, main=main, errors=errors)
 
-    def observe(self, replica: str, windows: Sequence[Window]) -> None:
-        """Adds what a replica served since its last word."""
+    def left(self, replica: str) -> None:
+        """A replica's last word."""
+        self._replicas.left(replica, self._clock())
+
+    def observe(self, replica: str, windows: Sequence[Window], gauges: Mapping[str, float] | None = None) -> bool:
+        """Adds what a replica served since its last word, if anything: it speaks all the same, as a sign of life.
+
+        gauges: what stands with it now, `ongoing` and `queued` requests. Returns False to a replica that this monitor
+        knows nothing of, having been started anew: it is to say `loaded` again.
+        """
         for window in windows:
-            known = self._open.get(window.version)
-            merged = known.merge(window) if known else window
-            self._open[window.version] = merged
-            self._count(window)
-            if merged.rows >= self.window_rows and window.version in self._baselines:
-                self._reports.append(self._judge(merged, is_full=True))
-                del self._open[window.version], self._reports[:-KEPT_REPORTS]
-        if replica in self._replicas:
-            self._replicas[replica]["at"] = time.time()
+            self._add(window)
+        return self._replicas.heard(replica, self._clock(), gauges)
 
-    def _count(self, window: Window) -> None:
-        total = self._totals.setdefault(window.version, {"requests": 0, "rows": 0, "errors": {}, "ignored": {}})
-        total["requests"] += window.requests
-        total["rows"] += window.rows
-        for name in ("errors", "ignored"):
-            for key, count in getattr(window, name).items():
-                total[name][key] = total[name].get(key, 0) + count
+    def _add(self, window: Window) -> None:
+        known = self._open.get(window.key)
+        merged = known.merge(window) if known else window
+        self._open[window.key] = merged
+        self._counts.setdefault(window.key, Counts()).include(window)
+        if merged.inputs.count >= self.window_rows and window.version in self._baselines:
+            self._reports.append(self._judge(merged, is_full=True))
+            del self._open[window.key], self._reports[:-KEPT_REPORTS]
 
     def _judge(self, window: Window, *, is_full: bool) -> dict[str, Any]:
         inputs, predictions = self._baselines[window.version]
         return {
             "version": window.version,
-            "at": time.time(),
+            "is_shadow": window.is_shadow,
+            "at": self._clock(),
             "is_full": is_full,
             "requests": window.requests,
+            "faults": window.faults,
+            "unsummarised": window.unsummarised,
             "latency_ms": {"p50": window.latency_ms(0.5), "p99": window.latency_ms(0.99)},
             "inputs": compare(inputs, window.inputs, **self._rates).to_dict(),
             "predictions": compare(predictions, window.predictions, **self._rates).to_dict(),
         }
 
+    def totals(self) -> dict[int, dict[str, Any]]:
+        """By version what it was asked since this monitor began: `Counts.to_dict`, of callers and of what it heard as
+        a shadow together; `shadow` has the part that it heard as a shadow."""
+        return {version: self._total(version) for version in sorted({version for version, _ in self._counts})}
+
+    def _total(self, version: int) -> dict[str, Any]:
+        shadow = self._counts.get((version, True), Counts())
+        total = Counts()
+        total.include(self._counts.get((version, False), Counts()))
+        total.include(shadow)
+        return total.to_dict() | {"shadow": shadow.to_dict()}
+
+    def metrics(self) -> dict[str, Any]:
+        """What Prometheus is shown. counts: (version, is it a shadow) -> `Counts`; replicas: how many are alive;
+        loaded and main: version -> how many of those hold it, and answer with it by default; gauges: their sums."""
+        now = self._clock()
+        self._replicas.note(now)
+        alive = self._replicas.alive(now).values()
+        held = [version for told in alive for version in told["versions"]]
+        mains = [told["main"] for told in alive if told["main"] is not None]
+        return {
+            "name": self.name,
+            "counts": dict(self._counts),
+            "replicas": len(alive),
+            "loaded": {version: held.count(version) for version in sorted(set(held))},
+            "main": {version: mains.count(version) for version in sorted(set(mains))},
+            "gauges": {name: self._replicas.gauge(name, now) for name in ("ongoing", "queued")},
+        }
+
     def report(self) -> dict[str, Any]:
-        """What is known: totals by version, the last full windows, and the one that is filling."""
+        """What is known: replicas that were heard of lately, totals by version, the last full windows, and those that
+        are filling."""
+        self._replicas.note(self._clock())
         filling = [
             self._judge(window, is_full=False)
-            for version, window in self._open.items()
-            if version in self._baselines and window.rows
+            for window in self._open.values()
+            if window.version in self._baselines and window.inputs.count
         ]
         return {
             "name": self.name,
             "window_rows": self.window_rows,
-            "replicas": self._replicas,
-            "versions": {str(version): total for version, total in self._totals.items()},
+            "replicas": self._replicas.known,
+            "changes": list(self._replicas.changes),
+            "versions": {str(version): total for version, total in self.totals().items()},
             "windows": self._reports,
             "filling": filling,
         }

@@ -24,4 +24,5 @@ def start(name: str, config: MonitorConfig, namespace: str) -> Any:
         window_rows=config.window_rows,
         false_alarm_rate=config.false_alarm_rate,
         min_effect=config.min_effect,
+        flush_interval_s=config.flush_interval_s,
     )

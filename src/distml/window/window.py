@@ -29,6 +29,11 @@ class Window(Counts):
         """An empty window with the columns and bins of a package's baseline."""
         return cls(version=version, is_shadow=is_shadow, inputs=inputs.fresh(), predictions=predictions.fresh())
 
+    @property
+    def key(self) -> tuple[int, bool]:
+        """What windows have in common that can be merged."""
+        return self.version, self.is_shadow
+
     def observe(self, cleaned: Sequence[Cleaned], predictions: Sequence[Prediction]) -> None:
         """Adds served rows: what they were cleaned to, and what was predicted for them."""
         if cleaned:
@@ -50,7 +55,7 @@ class Window(Counts):
         self.latency.add(round(1000 * milliseconds))
 
     def merge(self, other: Window) -> Window:
-        assert (self.version, self.is_shadow) == (other.version, other.is_shadow), "windows of different versions"
+        assert self.key == other.key, "windows of different versions"
         merged = Window(
             version=self.version, is_shadow=self.is_shadow, inputs=self.inputs.merge(other.inputs),
             predictions=self.predictions.merge(other.predictions),
