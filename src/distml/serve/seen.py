@@ -84,6 +84,10 @@ class Seen:
         if len(self._compared) < MAX_FEW_VALUES:
             self._compared.append((live, shadow))
 
+    def skipped(self, num_requests: int) -> None:
+        """Requests that a shadow wasn't asked, as it was busy."""
+        self._counts.skipped += num_requests
+
     def window(self, version: int, predictor: Predictor) -> Window:
         """All of it as a window."""
         baseline = predictor.package.baseline

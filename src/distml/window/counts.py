@@ -25,8 +25,9 @@ class Counts:
     and are in no summary, as there were too many at once.
 
     latency: microseconds of each request; waits: microseconds that each waited for its batch; batches: requests in
-    each call of the model. compared: rows that a shadow was asked, too; differing: those to which it gave another
-    answer; difference and max_difference: sum and maximum of the absolute differences of the scores.
+    each call of the model. compared: rows that a shadow was asked, too; skipped: requests that it wasn't, being busy;
+    differing: rows to which it gave another answer; difference and max_difference: sum and maximum of the absolute
+    differences of the scores.
     """
 
     requests: int = 0
@@ -40,13 +41,14 @@ class Counts:
     waits: Histogram = field(default_factory=lambda: Histogram(LATENCY_EDGES_US))
     batches: Histogram = field(default_factory=lambda: Histogram(BATCH_EDGES))
     compared: int = 0
+    skipped: int = 0
     differing: int = 0
     difference: float = 0.0
     max_difference: float = 0.0
 
     @property
     def is_empty(self) -> bool:
-        return not (self.requests or self.rows or self.compared)
+        return not (self.requests or self.rows or self.compared or self.skipped)
 
     def include(self, other: Counts) -> None:
         """Adds all that another has."""
