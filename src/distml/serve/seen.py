@@ -13,10 +13,12 @@ from distml.predictor import Predictor
 from distml.records import table_from_records
 from distml.window import MAX_NAMES, OTHERS, Counts, Window
 
-# What is held until it is summarised, in values (rows times columns): some 30 MB as objects of Python, or of Arrow.
-# More is counted and left out of the summaries, as where the monitor's word is late or a second brings so many rows.
+# What is held until it is summarised, in values (rows times columns). It bounds memory where a flush is late, to some
+# 30 MB of Python's objects and 8 MB of Arrow, and the time of a flush to some tens of milliseconds. Rows beyond it are
+# counted, as answered and as in no summary.
 MAX_FEW_VALUES = 500_000
-MAX_TABLE_VALUES = 4_000_000
+MAX_TABLE_VALUES = 1_000_000
+MAX_COMPARED = 50_000  # calls of a shadow
 _MAX_NAME = 100  # characters of a column's name that a client made up
 
 
@@ -81,7 +83,7 @@ class Seen:
 
     def compared(self, live: Prediction, shadow: Prediction) -> None:
         """The same rows' predictions by the version that answered and by this one, which only listened."""
-        if len(self._compared) < MAX_FEW_VALUES:
+        if len(self._compared) < MAX_COMPARED:
             self._compared.append((live, shadow))
 
     def skipped(self, num_requests: int) -> None:
@@ -98,8 +100,8 @@ class Seen:
         if records:
             tables.append(predictor.clean(table_from_records(records, predictor.schema)).table)
         window.summarise(tables, [prediction for _, prediction in (*self._tables, *self._few)])
-        for live, shadow in self._compared:
-            _compare(live, shadow, window)
+        if self._compared:
+            _compare(self._compared, window)
         return window
 
 
@@ -111,13 +113,13 @@ def _count(counts: dict[str, int], column: str, num_rows: int) -> None:
     counts[name] = counts.get(name, 0) + num_rows
 
 
-def _compare(live: Prediction, shadow: Prediction, counts: Counts) -> None:
+def _compare(pairs: Sequence[tuple[Prediction, Prediction]], counts: Counts) -> None:
     """Answers differ where labels do, or numbers by more than rounding."""
-    differences = np.abs(live.score - shadow.score)
-    if live.labels is None:
-        differ = ~np.isclose(live.values, shadow.values, rtol=1e-6, atol=0.0)
-    else:
-        differ = live.values != shadow.values
+    live, shadow = (np.concatenate([pair[side].values for pair in pairs]) for side in (0, 1))
+    scores = [np.concatenate([pair[side].score for pair in pairs]) for side in (0, 1)]
+    are_numbers = live.dtype == shadow.dtype == np.float64
+    differ = ~np.isclose(live, shadow, rtol=1e-6, atol=0.0) if are_numbers else live != shadow
+    differences = np.abs(scores[0] - scores[1])
     counts.compared += len(live)
     counts.differing += int(np.count_nonzero(differ))
     counts.difference += float(differences.sum())
