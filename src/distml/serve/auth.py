@@ -10,25 +10,12 @@ from hmac import compare_digest
 from distml.config.auth import AuthConfig
 from distml.errors import ConfigError
 from distml.serve.token_entry import Entry, Scope, entries, hashed
-from distml.serve.wire.problem import Problem, Reply
+from distml.serve.wire.problem import Problem
 
-__all__ = ["Denied", "Scope", "Tokens", "require_tokens", "tokens_of"]
+__all__ = ["Scope", "Tokens", "require_tokens", "tokens_of"]
 
 _REALM = 'Bearer realm="distml"'
 _UNKNOWN = "this needs a valid token: send `Authorization: Bearer TOKEN`"
-
-
-class Denied(Problem):
-    """A 401, the same for whatever is wrong with a token, or a 403 that names the scope; says how to ask."""
-
-    def __init__(self, status: int, kind: str, detail: str, challenge: str) -> None:
-        super().__init__(status, kind, detail)
-        self.challenge = challenge
-
-    def reply(self, request_id: str) -> Reply:
-        reply = super().reply(request_id)
-        reply.headers["WWW-Authenticate"] = self.challenge
-        return reply
 
 
 class Tokens:
@@ -78,10 +65,11 @@ class Tokens:
             or scheme.lower() != "bearer"
             or self._now() >= end
         ):
-            raise Denied(401, "unauthorized", _UNKNOWN, _REALM)
+            raise Problem(401, "unauthorized", _UNKNOWN, headers={"WWW-Authenticate": _REALM})
         if not entry.allows(scope):
             challenge = f'{_REALM}, error="insufficient_scope", scope="{scope}"'
-            raise Denied(403, "forbidden", f"this needs a token with the scope {scope}", challenge)
+            detail = f"this needs a token with the scope {scope}"
+            raise Problem(403, "forbidden", detail, headers={"WWW-Authenticate": challenge})
 
 
 def _end(entry: Entry) -> float:

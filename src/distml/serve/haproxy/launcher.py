@@ -1,0 +1,153 @@
+"""The launcher stands in for HAProxy's binary: it tightens the configuration that Ray wrote, and becomes HAProxy.
+
+A program of its own, run at each change of routes by a bare Python: standard library only. Beside the configuration
+it finds `fronts/` (what each service asks for, see `front`) and `answers/` (see `answers`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+BINARY = "DISTML_HAPROXY_BINARY"
+_SECTION = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.MULTILINE)
+_LONGEST_HEADERS = 16_000  # bytes of all header lines together; what takes more is no prediction
+_UNASKED = {"host": "127.0.0.1", "has_tls": False, "timeout_s": 60, "body_timeout_s": 10, "max_body_bytes": 1 << 24}
+_SERVES_OWN = (
+    "serve_multiplexed_model_id", "serve-multiplexed-model-id", "x-session-id", "x-request-timeout-seconds",
+    "x-serve-router- -m beg",
+)  # fmt: skip
+
+
+def tighten(config: str, fronts: Sequence[Mapping[str, Any]], folder: str) -> str:
+    """Ray's configuration without what it opens to others, and with what keeps clients in bounds.
+
+    fronts: what each service asks for, see `front.Front`; folder: the cluster's private one. Raises `ValueError` where
+    the configuration isn't as expected, so that another Ray is noticed, not served half-tight.
+    """
+    parts = [part for part in _SECTION.split(config) if not part.startswith(("listen stats", "frontend prometheus"))]
+    whole = _joined(fronts)
+    edits: dict[str, Callable[[str], str]] = {
+        "global": lambda part: _replaced(part, " mode 666 level admin", " mode 600 level admin"),
+        "defaults": lambda part: _defaults(part, whole, folder),
+        "frontend http_frontend": lambda part: _frontend(part, whole, fronts, folder),
+        "backend default_backend": lambda part: _default_backend(folder),
+    }
+    names = [part.partition("\n")[0].strip() for part in parts]
+    if missing := edits.keys() - names:
+        raise ValueError(f"HAProxy's configuration has no {', '.join(sorted(missing))}")
+    parts = [edits[name](part) if name in edits else part for name, part in zip(names, parts, strict=True)]
+    return re.sub(r"^ *log \S+:514 .*\n", "", "".join(parts), flags=re.MULTILINE)
+
+
+def _joined(fronts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The endpoint of several services: one host, and of each limit the widest, as replicas keep their own."""
+    if not fronts:
+        return _UNASKED
+    limits = ("timeout_s", "body_timeout_s", "max_body_bytes")
+    return {**fronts[0], **{name: max(front[name] for front in fronts) for name in limits}}
+
+
+def _defaults(part: str, whole: Mapping[str, Any], folder: str) -> str:
+    """Answers of our own, and how long is waited for whom."""
+    part = re.sub(r"^ *(errorfile|timeout (client|server|http-request)) .*\n", "", part, flags=re.MULTILINE)
+    lines = [
+        f"timeout http-request {_ms(whole['body_timeout_s'])}",  # the headers
+        f"timeout client {_ms(whole['body_timeout_s'])}",  # between two pieces of a longer body
+        f"timeout server {_ms(whole['timeout_s'])}",
+        "timeout check 10s",  # of a replica that took the connection and is at work; a killed one refuses it
+        "option http-ignore-probes",
+        *(f"errorfile {status} {folder}/answers/{status}.http" for status in (400, 408, 500, 502, 503, 504)),
+    ]
+    return part + _lines(lines)
+
+
+def _frontend(part: str, whole: Mapping[str, Any], fronts: Sequence[Mapping[str, Any]], folder: str) -> str:
+    bind = re.search(r"^ *bind \S+:(\d+)\n", part, flags=re.MULTILINE)
+    if bind is None:
+        raise ValueError("HAProxy's configuration binds no HTTP port")
+    tls = f" ssl crt {folder}/certificate.pem ssl-min-ver TLSv1.2 alpn h2,http/1.1" if whole["has_tls"] else ""
+    host = f"[{whole['host']}]" if ":" in whole["host"] else whole["host"]
+    # A replica hears of a request when it is there as a whole, or fills a buffer.
+    wait = f"http-request wait-for-body time {_ms(whole['body_timeout_s'])}"
+    rules = [f"bind {host}:{bind.group(1)}{tls}", *_refusals(whole, fronts, folder), *_headers(), wait]
+    part = part[: bind.start()] + _lines(rules) + part[bind.end() :]
+    return re.sub(r"^ *(acl routes |http-request .* if routes).*\n", "", part, flags=re.MULTILINE)
+
+
+def _refusals(whole: Mapping[str, Any], fronts: Sequence[Mapping[str, Any]], folder: str) -> list[str]:
+    lines = []
+    for front in fronts:
+        if front["is_open"]:  # a browser would let a web page in whose own name was led to 127.0.0.1
+            lines += [f"acl to_open path {front['route']}", f"acl to_open path_beg {front['route'].rstrip('/')}/"]
+    refused = [(421, "to_open { req.hdr(host) -m found } !{ req.hdr(host),host_only -m str -i %s }")] if lines else []
+    refused += [
+        (431, f"{{ req.hdrs,length gt {_LONGEST_HEADERS} }}"),
+        (413, f"{{ req.hdr_val(content-length) gt {whole['max_body_bytes']} }}"),
+        # Serve's own paths, which tell what else is served; whether it is up, anyone may ask.
+        (404, "{ path,url_dec -i -m beg /-/ } !{ path /-/healthz }"),
+    ]
+    names = " ".join(dict.fromkeys(("localhost", "127.0.0.1", "[::1]", whole["host"])))
+    for status, condition in refused:
+        asked = condition.replace("%s", names)
+        lines.append(f"http-request return status {status} errorfile {folder}/answers/{status}.http if {asked}")
+    return lines
+
+
+def _headers() -> list[str]:
+    """What Serve would take from a client, whatever its bytes. The replica keeps the time, and a prediction is made
+    whoever hung up meanwhile, so Serve needn't watch each request's connection in a task of its own."""
+    return [
+        *(f"http-request del-header {name}" for name in _SERVES_OWN),
+        "http-request del-header x-request-id if !{ req.hdr(x-request-id) -m reg ^[!-~]{1,128}$ }",
+        "http-request set-header x-request-disconnect-disabled ?1",
+    ]
+
+
+def _default_backend(folder: str) -> str:
+    """Paths of no service; Ray's own text names the page that lists all services."""
+    return f"backend default_backend\n    http-request return status 404 errorfile {folder}/answers/404.http\n"
+
+
+def _replaced(part: str, old: str, new: str) -> str:
+    if old not in part:
+        raise ValueError(f"HAProxy's configuration has no {old!r}")
+    return part.replace(old, new)
+
+
+def _ms(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def launch(arguments: list[str]) -> None:
+    """Becomes HAProxy. Ray compares HAProxy's process id with its child's and looks for the configuration's path
+    in its arguments, so the file is rewritten in place and this process replaced, not forked."""
+    parent = os.getppid()
+    pr_set_pdeathsig = 1
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:  # it died before the line above
+        sys.exit(1)
+    os.setsid()  # a terminal's Ctrl-C is for the driver, which stops everything in order
+    path = Path(arguments[arguments.index("-f") + 1])
+    fronts = [json.loads(front.read_text()) for front in sorted(path.parent.glob("fronts/*.json"))]
+    tight = path.with_suffix(".tight")
+    tight.write_text(tighten(path.read_text(), fronts, str(path.parent)))
+    tight.replace(path)
+    binary = os.environ[BINARY]
+    os.execv(binary, [binary, *arguments])
+
+
+if __name__ == "__main__":
+    launch(sys.argv[1:])
