@@ -9,7 +9,7 @@ import pytest
 
 from distml.errors import DataError, PackageError
 from distml.package import Golden, ModelPackage
-from distml.predictor import NUM_GOLDEN, Predictor, as_arrow, with_golden
+from distml.predictor import MAX_FEW, NUM_GOLDEN, Predictor, as_arrow, with_golden
 from distml.records import records_from_table, table_from_records
 from tables import package_of, raw_table
 
@@ -77,11 +77,11 @@ def test_tables_frames_and_records_are_predicted_alike(predictor):
 def test_few_records_are_predicted_as_the_table_of_them(predictor):
     names = [column.name for column in predictor.schema.inputs]
     rows = records_from_table(OTHER.select(names))
-    for n in (1, 2, 16):
+    for n in (1, 2, 17, 80):
         few, wanted = predictor.predict_few(rows[:n]), predictor.predict(OTHER.slice(0, n))
         assert few.values.tolist() == wanted.values.tolist()
         assert few.probabilities.tobytes() == wanted.probabilities.tobytes()
-    assert predictor.predict_few(rows[:17]) is None
+    assert predictor.predict_few((rows * 4)[: MAX_FEW + 1]) is None
     assert predictor.predict_few([{**rows[0], "color": " red"}]) is None
 
 

@@ -14,14 +14,19 @@ from distml.config.features import FeaturesConfig
 from distml.derive import with_derived
 from distml.errors import DataError
 from distml.features import FeaturePipeline, fit_features
-from distml.features.few import FewRows
-from distml.records import table_from_records
+from distml.features.few import MAX_ROWS, FewRows
+from distml.records import records_from_table, table_from_records
 from tables import cleaner_of, raw_table, summary_of
 
 FEATURES: dict[str, dict[str, Any]] = {
     "as it is": {},
     "scaled": {"numeric": {"scale": "standard", "indicator": True}, "columns": {"count": {"scale": "log1p"}}},
     "onehot": {"categorical": {"encode": "onehot", "min_count": 1}},
+    "bounded": {
+        "numeric": {"scale": "robust", "clip": {"quantiles": [0.1, 0.9]}},
+        "columns": {"count": {"scale": "quantile", "indicator": True, "clip": {"min": 0}}},
+    },
+    "binned": {"columns": {"count": {"bins": 4}}},
     "hashed": {"categorical": {"encode": "hash"}, "columns": {"color": {"encode": "count"}}},
 }
 CLEAN: dict[str, dict[str, Any]] = {
@@ -90,6 +95,29 @@ def test_what_is_taken_is_bit_for_bit_what_a_table_gives(pipeline, rows):
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("n", [1, 2, 40, MAX_ROWS])
+def test_as_many_rows_as_are_taken_come_out_as_their_table(pipeline, n):
+    table = raw_table(MAX_ROWS, seed=4).select(["size", "count", "color", "flag", "at"]).slice(0, n)
+    rows = records_from_table(table)
+    few = FewRows.of(pipeline)
+    assert few is not None
+    batch, wanted = few.encode(rows), by_table(pipeline, rows)
+    if batch is None:  # where a rule moves or drops one of so many rows
+        assert n > 2 and pipeline.cleaner.rules
+        return
+    assert wanted is not None
+    assert {name: array.tobytes() for name, array in batch.arrays().items()} == {
+        name: array.tobytes() for name, array in wanted.items()
+    }
+
+
+@pytest.mark.parametrize("rows", [[None], [[0.5, 3, "red", True, None]], ["size"], [{}]])
+def test_what_is_no_whole_row_goes_the_way_of_tables(rows):
+    few = FewRows.of(PIPELINES[0])
+    assert few is not None and few.encode(rows) is None
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
 def test_usual_rows_are_taken(pipeline):
     rows = [
         {"size": 0.5, "count": 3, "color": "red", "flag": True, "at": "2024-03-01T12:30:00"},
@@ -105,7 +133,8 @@ def test_usual_rows_are_taken(pipeline):
 @pytest.mark.parametrize(
     "change",
     [{"size": "0.5"}, {"size": float("nan")}, {"count": True}, {"count": 2**60}, {"color": " red"}, {"color": "?"},
-     {"color": ""}, {"flag": "yes"}, {"at": "soon"}, {"at": 3}],
+     {"color": ""}, {"color": ["red"]}, {"color": {}}, {"flag": 1}, {"size": 10**400},
+     {"size": []}, {"flag": "yes"}, {"at": "soon"}, {"at": 3}],
 )  # fmt: skip
 def test_unusual_values_go_the_way_of_tables(change):
     few = FewRows.of(pipeline_of("dense", "as it is", "nothing"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -50,7 +50,23 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VocabularyTransform(Transform):
+class CodedTransform(Transform):
+    """What begins with codes of known words."""
+
+    @cached_property
+    def code_by_word(self) -> Mapping[str | None, int]:
+        """The code of each known word, and of None."""
+        raise NotImplementedError
+
+    unknown: ClassVar[int] = UNKNOWN
+
+    def read_few(self, values: Sequence[Any]) -> np.ndarray:
+        codes = self.code_by_word
+        return np.array([codes.get(value, self.unknown) for value in values], np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyTransform(CodedTransform):
     """What begins with a vocabulary's codes."""
 
     vocabulary: tuple[str, ...]
@@ -61,12 +77,8 @@ class VocabularyTransform(Transform):
     def read(self, column: Any) -> np.ndarray:
         return self._words.codes(column)  # type: ignore[attr-defined]
 
-    def read_few(self, values: Sequence[Any]) -> np.ndarray:
-        codes = self._codes
-        return np.array([codes.get(value, UNKNOWN) for value in values], np.int64)
-
     @cached_property
-    def _codes(self) -> dict[str | None, int]:
+    def code_by_word(self) -> Mapping[str | None, int]:
         return {None: MISSING, **{word: code for code, word in enumerate(self.vocabulary, start=2)}}
 
 
@@ -145,7 +157,7 @@ class OneHotTransform(VocabularyTransform):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TruthTransform(Transform):
+class TruthTransform(CodedTransform):
     """One boolean column as 0 and 1, and a 0/1 column of what was missing if `indicator`; missing values are 0."""
 
     indicator: bool = False
@@ -154,6 +166,10 @@ class TruthTransform(Transform):
     @property
     def names(self) -> tuple[str, ...]:
         return (self.column, f"{self.column}_missing") if self.indicator else (self.column,)
+
+    @cached_property
+    def code_by_word(self) -> Mapping[str | None, int]:
+        return {None: MISSING, "false": 2, "true": 3}
 
     def read(self, column: Any) -> np.ndarray:
         return Vocabulary(("false", "true")).codes(column)

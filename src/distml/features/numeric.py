@@ -53,7 +53,9 @@ class NumericTransform(Transform):
         if self.fill is not None and missing.any():
             values = np.where(missing, self.fill, values)
         if self.low is not None or self.high is not None:
-            values = np.clip(values, self.low, self.high)
+            # Both ends, as numpy takes zeros of either sign otherwise where it has one alone.
+            low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
+            values = np.clip(values, low, high)
         if self.edges:
             piecewise_linear(values, self.edges, out)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -93,21 +93,6 @@ class FeaturePipeline:
             if weights
             else None,
             rows=rows,
-        )
-
-    def encode_few(self, columns: Mapping[str, Sequence[Any]], n: int) -> FeatureBatch:
-        """As `encode`, of n cleaned rows given as values by column, without images."""
-        return FeatureBatch(
-            numeric=_filled(
-                self.numeric, [t.read_few(columns[t.column]) for t in self.numeric], n, self._width, np.float32
-            ),
-            categorical=_filled(
-                self.categorical,
-                [t.read_few(columns[t.column]) for t in self.categorical],
-                n,
-                len(self.categorical),
-                np.int64,
-            ),
         )
 
     def input_spec(self, num_outputs: int) -> InputSpec:

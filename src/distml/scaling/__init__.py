@@ -9,12 +9,14 @@ from distml.scaling.scales import (
     scaling_from_dict,
     scaling_to_dict,
 )
+from distml.scaling.together import ScalesTogether
 
 __all__ = [
     "LinearScale",
     "LogScale",
     "Numbers",
     "QuantileScale",
+    "ScalesTogether",
     "Scaling",
     "scaling_from_dict",
     "scaling_to_dict",

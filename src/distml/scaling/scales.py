@@ -61,10 +61,16 @@ class QuantileScale:
 
     def __post_init__(self) -> None:
         # Kept beside the tuples because a request pays for the conversion otherwise.
-        object.__setattr__(self, "_curve", _Curve(np.asarray(self.values), np.asarray(self.scores)))
+        object.__setattr__(self, "_curve", Curve(np.asarray(self.values), np.asarray(self.scores)))
+
+    @property
+    def curve(self) -> Curve:
+        """From values to scores."""
+        curve: Curve = self._curve  # type: ignore[attr-defined]
+        return curve
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        return self._curve(values)  # type: ignore[attr-defined]
+        return self.curve(values)
 
     def inverse(self, scaled: np.ndarray) -> np.ndarray:
         return np.interp(scaled, self.scores, self.values)
@@ -87,7 +93,7 @@ class QuantileScale:
         return cls(values=tuple(distinct.tolist()), scores=tuple(ndtri(np.clip(means, end, 1 - end)).tolist()))
 
 
-class _Curve:
+class Curve:
     """Linear interpolation, as `np.interp`, and several times as fast where many values are looked up.
 
     A value's place among the references is not searched for: the first bits of (value - middle) as a float, whose
