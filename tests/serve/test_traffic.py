@@ -39,7 +39,7 @@ def test_a_share_has_its_percentage_of_the_keys(percent):
 
 
 def test_several_shares_have_theirs():
-    counts = {version: 0 for version in (1, 2, 3)}
+    counts = dict.fromkeys((1, 2, 3), 0)
     for key in KEYS:
         counts[shared(20, 30).assign(key)] += 1
     assert all(abs(counts[version] / len(KEYS) - share) < 0.015 for version, share in ((1, 0.5), (2, 0.2), (3, 0.3)))

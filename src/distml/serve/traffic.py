@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from distml.config.rollout import KEY
 from distml.errors import UsageError
-
-KEY = "x-assignment-key"
 
 
 @dataclass(frozen=True, kw_only=True)
