@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from distml.clean import as_text
@@ -11,33 +12,63 @@ from distml.images import ImageError, is_tensor, pixels_of
 from distml.images.json import WANTED, from_json, to_json
 from distml.schema import Column, Schema
 
+_NUMBERS = {int, float, type(None)}
+_TEXTS = {str, type(None)}
+_SCALARS = {str, int, float, bool, type(None)}
+
 
 def table_from_records(records: Sequence[Any], schema: Schema) -> Any:
     """The columns that a model reads of JSON rows as a pyarrow table; other keys are left out.
 
-    Numbers go to number columns, texts, numbers and truth values to categories, ISO texts to dates; null is missing.
-    An image is base64 of an encoded one, or lists of pixels. Raises `DataError` naming the row, the column, what was
-    received and what is allowed.
+    Numbers go to number columns, texts, numbers and truth values to categories, ISO texts to dates; null is missing,
+    and so is an optional column that a row hasn't. An image is base64 of an encoded one, or lists of pixels. Raises
+    `DataError` naming the row, the column, what was received and what is allowed.
     """
+    if not set(map(type, records)) <= {dict}:
+        row = next(i for i, record in enumerate(records) if not isinstance(record, dict))
+        raise DataError(
+            "a row is an object of column to value", received=_shown(records[row]), where=f"row {row}"
+        )  # fmt: skip
+    return table_from_columns(
+        {column.name: _gathered(records, column, schema) for column in schema.inputs}, len(records), schema
+    )
+
+
+def table_from_columns(columns: Mapping[str, Sequence[Any]], num_rows: int, schema: Schema) -> Any:
+    """As `table_from_records`, of JSON values by column, `num_rows` of them each; other columns are left out."""
     import pyarrow as pa
 
-    for row, record in enumerate(records):
-        if not isinstance(record, dict):
-            raise DataError("a row is an object of column to value", received=_shown(record), where=f"row {row}")
-    columns = {column.name: _column(records, column, schema) for column in schema.inputs}
-    return pa.table(columns)
+    check_columns(columns, schema)
+    return pa.table({
+        column.name: _column(columns[column.name], column) if column.name in columns
+        else pa.nulls(num_rows, pa.float64() if column.kind == "numeric" else pa.string())
+        for column in schema.inputs
+    })  # fmt: skip
 
 
-def _column(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -> Any:
-    import pyarrow as pa
+def check_columns(names: Collection[str], schema: Schema) -> None:
+    """Raises `DataError` naming the first column that a table of these has to have and hasn't."""
+    for column in schema.inputs:
+        if column.name not in names and not column.optional:
+            raise _absent(names, column, schema, f"column {column.name}")
 
+
+def _gathered(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -> list[Any]:
     try:
-        values = [record[column.name] for record in records]
+        return list(map(itemgetter(column.name), records))
     except KeyError:
-        raise _absent(records, column, schema) from None
+        if column.optional:
+            return [record.get(column.name) for record in records]
+    row = next(i for i, record in enumerate(records) if column.name not in record)
+    raise _absent(records[row], column, schema, f"row {row}, column {column.name}")
+
+
+def _column(values: Sequence[Any], column: Column) -> Any:
+    import pyarrow as pa
+
     if column.kind == "numeric":
         # The set of types is the cheapest check that lets no truth value or text through as a number.
-        if not set(map(type, values)) <= {int, float, type(None)}:
+        if not set(map(type, values)) <= _NUMBERS:
             raise _wrong(values, column, (int, float), "a number or null")
         try:
             return pa.array(values, pa.float64())
@@ -46,8 +77,8 @@ def _column(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -
     if column.kind == "image":
         return pa.array([_image(value, row, column) for row, value in enumerate(values)], pa.large_binary())
     kinds = set(map(type, values))
-    if not kinds <= {str, type(None)}:
-        if column.kind == "datetime" or not kinds <= {str, int, float, bool, type(None)}:
+    if not kinds <= _TEXTS:
+        if column.kind == "datetime" or not kinds <= _SCALARS:
             wanted = "an ISO date or null" if column.kind == "datetime" else "a text, a number, true, false or null"
             raise _wrong(values, column, (str,) if column.kind == "datetime" else (str, int, float, bool), wanted)
         values = [None if value is None else as_text(value) for value in values]
@@ -80,13 +111,12 @@ def _as_floats(values: Sequence[Any], column: Column) -> list[float | None]:
     return floats
 
 
-def _absent(records: Sequence[dict[str, Any]], column: Column, schema: Schema) -> DataError:
-    row = next(i for i, record in enumerate(records) if column.name not in record)
-    near = did_you_mean(column.name, [key for key in records[row] if key not in schema])
+def _absent(names: Collection[str], column: Column, schema: Schema, where: str) -> DataError:
+    near = did_you_mean(column.name, [key for key in names if key not in schema])
     return DataError(
         "a row has every column that the model was fitted on",
         received=f"no {column.name!r}",
-        where=f"row {row}, column {column.name}",
+        where=where,
         remedy=f"did you mean {near!r} to be {column.name!r}?" if near else "add it; null if it is not known",
     )
 
@@ -111,10 +141,12 @@ def _shown(value: Any) -> str:
 
 def extra_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str, int]:
     """Keys that no column of the schema reads -> rows that have them."""
-    names = {column.name for column in schema.inputs}
+    names = schema.input_names
+    has_optional = any(column.optional for column in schema.inputs)
     extra: dict[str, int] = {}
     for record in records:
-        if len(record) > len(names):  # every one of them is there, or reading the rows would have raised
+        # Where none may be left out, every one of them is there, or reading the rows would have raised.
+        if len(record) > len(names) or (has_optional and not record.keys() <= names):
             for key in record.keys() - names:
                 extra[key] = extra.get(key, 0) + 1
     return extra
@@ -148,4 +180,5 @@ def row_json_schema(schema: Schema) -> dict[str, Any]:
             properties[column.name] = {"type": ["string", "array", "null"], "description": WANTED}
         if column.kind == "datetime":
             properties[column.name]["format"] = "date-time"
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    required = [column.name for column in schema.inputs if not column.optional]
+    return {"type": "object", "properties": properties, "required": required}

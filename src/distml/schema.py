@@ -6,8 +6,9 @@ is `distml.clean`, statistics are `distml.summary`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from distml.code import CodeRef
@@ -27,7 +28,8 @@ class Column:
     """One column: `dtype` is what its values were in the table, `kind` what they mean to a model.
 
     derived: where no table has it, the expression that makes it, or the function as module:attribute; uses: the
-    columns that it is made from; code: what that function was.
+    columns that it is made from; code: what that function was. optional: whether training rows had it missing, so that
+    a request may leave it out.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Column:
     derived: str | None = None
     uses: tuple[str, ...] = ()
     code: CodeRef | None = None
+    optional: bool = False
 
     @property
     def arrow_type(self) -> Any:
@@ -79,10 +82,18 @@ class Schema:
         """Columns made from others, each after those that it is made from."""
         return tuple(column for column in self.columns if column.derived is not None)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Column, ...]:
-        """What a row must have to be predicted: features that aren't derived, and what derived ones are made from."""
+        """What a row has to be predicted: features that aren't derived, and what derived ones are made from."""
         return self.read_for("feature")
+
+    @cached_property
+    def input_names(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.inputs)
+
+    def with_optional(self, names: Collection[str]) -> Schema:
+        """The schema whose optional inputs are those named."""
+        return Schema(tuple(replace(column, optional=column.name in names) for column in self.columns))
 
     def read_for(self, *roles: Role) -> tuple[Column, ...]:
         """The table's own columns of some roles, and those that derived columns of these roles are made from."""

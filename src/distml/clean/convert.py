@@ -49,7 +49,7 @@ def cast(column: Column, values: Any) -> tuple[Any, np.ndarray | None]:
     kind, wanted = values.type, column.arrow_type
     try:
         if wanted == pa.string():
-            texts = _as_texts(values)
+            texts = as_texts(values)
             if is_text(kind) and names_by_number(column):
                 texts = pc.replace_substring_regex(texts, _WHOLE, r"\1")
             is_truth = column.kind == "boolean" or column.dtype == "boolean"
@@ -79,7 +79,8 @@ def _from_texts(values: Any, wanted: Any) -> Any:
         return pc.cast(pc.cast(values, pa.timestamp("us", tz="UTC")), wanted)
 
 
-def _as_texts(values: Any) -> Any:
+def as_texts(values: Any) -> Any:
+    """A pyarrow array of texts, numbers or truth values as texts, each as `as_text` writes it; NaN is missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

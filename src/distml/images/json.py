@@ -20,7 +20,7 @@ def from_json(value: Any) -> bytes:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError) as error:
             raise ImageError("a text that isn't base64") from error
-    if not isinstance(value, list):
+    if not isinstance(value, (list, np.ndarray)):
         raise ImageError(f"a value of type {type(value).__name__}")
     try:
         pixels = np.array(value)

@@ -131,8 +131,9 @@ def _prepare(
             encoders={name: partial(_encode, pipeline, target) for name, pipeline in pipelines.items()},
         )  # fmt: skip
         baseline = _with_bins(summaries["train"], edges, ingested.map(encode, ingested.tasks))
+    schema = cleaner.schema.with_optional({name for name, column in baseline.columns.items() if column.nulls})
     prepared = Prepared(
-        storage=storage, prefix=prefix, key=key, schema=cleaner.schema, target=target, plan=plan,
+        storage=storage, prefix=prefix, key=key, schema=schema, target=target, plan=plan,
         pipelines=pipelines, baseline=baseline, findings=tuple(merge_findings(findings)),
         num_rows={split: summaries[split].count for split in SPLITS},
         test_key=_test_key(ingested), content=ingested.content(plan),

@@ -19,8 +19,12 @@ from typing import Literal
 
 from distml.postprocess import Prediction
 from distml.schema import Schema
+from distml.serve.wire.arrow import ARROW, Arrow
 from distml.serve.wire.body import plain
+from distml.serve.wire.csv import CSV, Csv
 from distml.serve.wire.format import Answered, Format, Rows
+from distml.serve.wire.inference import Inference
+from distml.serve.wire.invocations import Invocations
 from distml.serve.wire.limits import Limits
 from distml.serve.wire.negotiation import accepted, media_type
 from distml.serve.wire.predict import Predict
@@ -77,11 +81,16 @@ class Asked:
         return self.writer.write(prediction, rows, answered)
 
 
-_PREDICT = Predict()
+_PREDICT, _ARROW, _INFERENCE, _INVOCATIONS = Predict(), Arrow(), Inference(), Invocations()
 ENDPOINTS = (
     Endpoint(
         name="predict", path="/predict", methods=("POST",), scope="predict", summary="Predict one row or many",
-        takes={JSON: _PREDICT}, gives={JSON: _PREDICT},
+        takes={JSON: _PREDICT, ARROW: _ARROW}, gives={JSON: _PREDICT, ARROW: _ARROW},
+    ),
+    Endpoint(
+        name="invocations", path="/invocations", methods=("POST",), scope="predict",
+        summary="Predict what MLflow's scoring server takes",
+        takes={JSON: _INVOCATIONS, CSV: Csv()}, gives={JSON: _INVOCATIONS},
     ),
     Endpoint(
         name="feedback", path="/feedback", methods=("POST",), scope="feedback", summary="Tell labels that came later",
@@ -110,6 +119,7 @@ ENDPOINTS = (
     Endpoint(
         name="infer", path="/v2/models/{model}/infer", methods=("POST",), scope="predict",
         summary="Open Inference: predict columns given as tensors",
+        takes={JSON: _INFERENCE}, gives={JSON: _INFERENCE},
     ),
 )  # fmt: skip
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}

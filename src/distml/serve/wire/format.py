@@ -38,6 +38,11 @@ class Answered:
     version: int
     request_id: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Who answered, for answers whose form has no place for it."""
+        return {"X-Model-Name": self.name, "X-Model-Version": str(self.version)}
+
 
 class Format(Protocol):
     """One protocol's reading and writing. Stateless: one object serves every request."""

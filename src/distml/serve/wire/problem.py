@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,21 +59,23 @@ def busy(status: int, kind: str, detail: str, retry_after_s: float) -> Problem:
 
 
 def problem_of(error: DataError) -> Problem:
-    """A 422 from what cleaning or reading rows said."""
-    members = {key: value for key, value in error.to_dict().items() if value is not None and key != "type"}
-    return Problem(422, "invalid-row", str(error), **members)
+    """A 422 from what reading rows said, with row and column where it names them."""
+    place = _PLACE.fullmatch(error.where or "")
+    members: dict[str, Any] = {"received": error.received, "allowed": error.rule, "remedy": error.remedy}
+    if place is not None:
+        row, column = place.groups()
+        members |= {"row": None if row is None else int(row), "column": column}
+    known = {key: value for key, value in members.items() if value is not None}
+    return Problem(422, "invalid-row", str(error), headers=None, **known)
+
+
+_PLACE = re.compile(r"(?:row (\d+))?(?:, )?(?:column (.+))?", re.DOTALL)
 
 
 def problem_of_finding(finding: Finding) -> Problem:
     """A 422 for rows that cleaning wouldn't keep: the first of them, and how many."""
     row, value = finding.examples[0]
     return Problem(
-        422,
-        "invalid-row",
-        f"row {row}, column {finding.column}: {finding.rule}, received {value}",
-        rule=finding.rule,
-        row=row,
-        column=finding.column,
-        received=value,
-        rows=finding.count,
-    )
+        422, "invalid-row", f"row {row}, column {finding.column}: {finding.rule}, received {value}",
+        row=row, column=finding.column, received=value, allowed=finding.rule, rows=finding.count,
+    )  # fmt: skip

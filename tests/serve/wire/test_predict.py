@@ -50,7 +50,7 @@ def test_a_problem_is_rfc_9457_and_carries_error_for_open_inference_clients() ->
     assert reply.content_type == "application/problem+json"
     assert document["type"] == "urn:distml:problem:invalid-row"
     assert document["detail"] == document["error"] == str(error)
-    assert document["where"] == "row 3, column age"
+    assert (document["row"], document["column"], document["received"]) == (3, "age", "'x'")
     assert document["request_id"] == "id-1"
 
 
