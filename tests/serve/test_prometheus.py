@@ -74,11 +74,12 @@ def test_histograms_are_cumulative_in_seconds_with_sum_and_count():
 
 
 def test_a_shadow_is_told_apart_from_what_callers_got():
-    shadow = Counts(requests=4, rows=8, compared=8, differing=2, difference=1.5, max_difference=0.75)
+    shadow = Counts(requests=4, rows=8, compared=8, skipped=1, differing=2, difference=1.5, max_difference=0.75)
     found = samples(render(metrics({(4, False): served(), (5, True): shadow}))[0])
     labels = {"model": "shop", "version": "5", "role": "shadow"}
     assert value(found, "distml_requests_total", **labels, outcome="answered") == 4
     assert value(found, "distml_shadow_rows_total", **labels) == 8
+    assert value(found, "distml_shadow_skipped_requests_total", **labels) == 1
     assert value(found, "distml_shadow_differing_rows_total", **labels) == 2
     assert value(found, "distml_shadow_score_difference_total", **labels) == 1.5
     assert value(found, "distml_shadow_score_difference_max", **labels) == 0.75

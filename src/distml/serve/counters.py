@@ -86,6 +86,10 @@ COUNTERS = (
         read=_alone(lambda counts: counts.compared),
     ),
     Counter(
+        name="distml_shadow_skipped_requests", help="requests that a shadow was not asked, being busy",
+        read=_alone(lambda counts: counts.skipped),
+    ),
+    Counter(
         name="distml_shadow_differing_rows", help="rows to which a shadow would have given another answer",
         read=_alone(lambda counts: counts.differing),
     ),
