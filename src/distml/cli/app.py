@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from distml.cli import check, compare, deploy, init, lifecycle, live, look, predict, settings, status, store, versions
+from distml.cli import (
+    check,
+    compare,
+    deploy,
+    init,
+    lifecycle,
+    live,
+    look,
+    predict,
+    settings,
+    status,
+    store,
+    token,
+    versions,
+)
 from distml.cli.code import CODABLE, codable
 from distml.cli.output import begin, result
 from distml.cli.remote import remotable
@@ -45,7 +59,7 @@ def root(
     pass
 
 
-for group in (init, check, lifecycle, predict, deploy, live, status, versions, look, compare, store, settings):
+for group in (init, check, lifecycle, predict, deploy, live, status, versions, look, compare, store, settings, token):
     group.register(app)
 for known in app.registered_commands:
     if known.callback is not None and known.callback.__name__ in CODABLE:

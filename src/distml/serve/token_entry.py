@@ -48,13 +48,16 @@ class Entry:
         """When the token ends, in seconds since 1970."""
         return ends_at(self.expires)
 
+    @property
+    def ordered(self) -> list[Scope]:
+        return [scope for scope in SCOPES if scope in self.scopes]
+
     def allows(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes
 
     def line(self) -> str:
         """The entry as it is put into the environment."""
-        scopes = "+".join(scope for scope in SCOPES if scope in self.scopes)
-        line = f"{self.name}:{scopes}:{self.digest.hex()}"
+        line = f"{self.name}:{'+'.join(self.ordered)}:{self.digest.hex()}"
         return line if self.expires is None else f"{line}:expires={self.expires}"
 
 
