@@ -1,16 +1,11 @@
-import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
 
-from distml.errors import NotFoundError, UsageError
-from distml.lifecycle.live import LiveRecord, end, services, services_here
-from distml.lifecycle.liveness import born
+from distml.lifecycle.live import LiveRecord, is_guest, services
+from distml.lifecycle.liveness import this_process
 from distml.registry import Version
 from distml.storage import Storage
 
@@ -18,8 +13,6 @@ FIRST, SECOND = (
     Version(name="churn", number=number, package=f"trained/{number}", package_id=str(number), run="r")
     for number in (1, 2)
 )
-PATIENT = "import time; time.sleep(600)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
 
 @pytest.fixture
@@ -37,23 +30,6 @@ def live(storage, tmp_path):
 
 def changed(storage, live, **changes):
     storage.write_json("live/churn.json", {**live.last(), **changes})
-
-
-@contextmanager
-def served_by(storage, live, code):
-    """A service of the test's own, which writes no record itself."""
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    reaper = threading.Thread(target=process.wait)  # who started a process has to wait for it
-    try:
-        if code == DEAF:
-            process.stdout.readline()
-        reaper.start()
-        changed(storage, live, pid=process.pid, born=born(process.pid))
-        yield process
-    finally:
-        process.kill()
-        reaper.join()
-        process.stdout.close()
 
 
 def test_a_service_says_where_it_is_and_since_when(live):
@@ -84,18 +60,26 @@ def test_a_service_that_is_not_there_is_not_read_as_live(storage, live, changes)
 def test_without_a_record_nothing_is_served(storage):
     live = LiveRecord(storage, "churn")
     assert (live.read(), live.last()) == (None, None)
-    with pytest.raises(NotFoundError, match="received churn"):
-        end(live, print)
 
 
 def test_services_are_found(storage, live):
     storage.write_bytes("live/churn.log", b"")
     assert [found.name for found in services(storage)] == ["churn"]
-    said = []
-    assert services_here(storage, said.append) == ["churn"]
-    changed(storage, live, host="elsewhere")
-    assert services_here(storage, said.append) == []
-    assert said == ["distml: churn is served by elsewhere; it is ended there"]
+
+
+def test_a_guest_is_not_read_as_live_once_its_cluster_is_gone(storage, live, tmp_path):
+    guest = LiveRecord(storage, "bike")
+    holder = {**this_process(), "pid": 2**31 - 1}
+    guest.write("http://127.0.0.1:8000/bike", FIRST, "127.0.0.1:6379", tmp_path / "token", holder=holder)
+    assert guest.read() is None
+    assert [is_guest(record) for record in (live.last(), guest.last())] == [False, True]
+
+
+def test_a_service_on_a_cluster_that_is_there_without_us_is_nobodys_guest(storage):
+    live = LiveRecord(storage, "churn")
+    live.write("http://127.0.0.1:8000/churn", FIRST, "10.0.0.1:6379", None)
+    assert live.read()["cluster"] is None
+    assert not is_guest(live.read())
 
 
 def test_one_changes_what_is_served_at_a_time(storage, live):
@@ -120,49 +104,3 @@ def test_one_changes_what_is_served_at_a_time(storage, live):
 def test_models_are_changed_beside_each_other(storage, live):
     with live.exclusive(), LiveRecord(storage, "bikes").exclusive():
         pass
-
-
-# Ending
-
-
-def test_a_service_is_ended_and_its_record_removed(storage, live):
-    said = []
-    with served_by(storage, live, PATIENT) as process:
-        assert end(live, said.append) == "ended"
-        assert process.wait() == -signal.SIGTERM
-    assert live.last() is None
-    assert said == []
-
-
-def test_a_service_that_does_not_end_is_killed_after_a_word(storage, live):
-    said = []
-    with served_by(storage, live, DEAF) as process:
-        assert end(live, said.append, patience_s=0.3) == "killed"
-        assert process.wait() == -signal.SIGKILL
-        assert said == [f"distml: churn (process {process.pid}) did not end within 0.3 s; it is killed now"]
-    assert live.last() is None
-
-
-@pytest.mark.parametrize("gone", [{"pid": 2**31 - 1}, {"born": "before:1"}], ids=["ended", "its id given out again"])
-def test_the_record_of_a_service_that_is_gone_is_removed_and_nobody_signalled(storage, live, gone):
-    changed(storage, live, **gone)  # the second names this very process
-    assert end(live, print) == "gone before"
-    assert live.last() is None
-
-
-def test_a_service_of_another_machine_is_not_ended_here(storage, live):
-    changed(storage, live, host="elsewhere", pid=2**31 - 1)
-    with pytest.raises(UsageError, match=r"churn is served by elsewhere.*distml down churn there"):
-        end(live, print)
-    assert live.last() is not None
-
-
-def test_a_service_that_began_meanwhile_keeps_its_record(storage, live):
-    """The old one removes its own record on its way out, and another may write one before it is gone."""
-    with served_by(storage, live, DEAF) as process:
-
-        def begin_anew(word):
-            changed(storage, live, pid=process.pid + 1, started_at="later")
-
-        assert end(live, begin_anew, patience_s=0.2) == "killed"
-    assert live.last()["started_at"] == "later"

@@ -30,18 +30,18 @@ def carry_out(
     A service is held until Ctrl-C, or with `detach` by a process of its own. live: the record of a service on whose
     cluster to work. Nothing is started for a config that will be refused.
     """
-    from distml.cluster.on_ray import Signals
+    from distml.cluster.on_ray import Signals, named_address
     from distml.errors import ConfigError
-    from distml.lifecycle.hold import check_port
+    from distml.lifecycle.endpoint import Endpoint
     from distml.lifecycle.preflight import preflight
 
     if engine not in ("ray", "local"):
         raise ConfigError("an engine is ray or local", received=engine, where="--engine")
     if engine == "local" and deploy:
         raise ConfigError("--deploy needs Ray", received="--engine local", remedy="leave --engine out")
-    preflight(config)
+    storage = preflight(config)
     if deploy:
-        check_port(config)
+        Endpoint(config, storage).check(is_local=named_address() is None)
     signals = Signals()
     signals.install()
     reporter = _reporter()
@@ -50,15 +50,13 @@ def carry_out(
         with contextlib.closing(reporter), _cluster(engine, live, signals) as state:
             outcome = work(_resources(config, engine, reporter, state))
             promoted = outcome.verdict is not None and outcome.verdict.promoted
-            serves = deploy and promoted
+            serves, is_held = deploy and promoted, False
             if serves and not detach and outcome.version is not None:
-                from distml.cli.deploy import hold
+                from distml.lifecycle.hold import hold
 
-                hold(config, outcome.storage, outcome.version, state, lambda url: _announce(outcome, url))
-        if serves and detach and outcome.version is not None:
-            from distml.cli.deploy import detached
-
-            _announce(outcome, detached(outcome.version, outcome.storage))
+                is_held = hold(config, outcome.storage, outcome.version, state, _announcing(outcome), say)
+        if serves and not is_held:
+            _serve_apart(outcome, config.serve.port, detach)
         elif not serves:
             show_result(outcome)
         return outcome
@@ -99,9 +97,33 @@ def _resources(config: RunConfig, engine: str, reporter: Lines, scratch: Path | 
     return cluster_resources(config, reporter, scratch) if engine == "ray" else Resources(reporter=reporter)
 
 
-def _announce(outcome: RunResult, url: str) -> None:
-    outcome.endpoint = url
+def _announcing(outcome: RunResult) -> Callable[[str], None]:
+    def announce(url: str) -> None:
+        outcome.endpoint = url
+        show_result(outcome)
+        say("\nCtrl-C ends it.")
+
+    return announce
+
+
+def _serve_apart(outcome: RunResult, port: int, detach: bool) -> None:
+    """Serves what was promoted from a process of its own, as other models are served behind its port already; without
+    `detach` for as long as this one lives."""
+    from distml.cli.deploy import detached
+    from distml.lifecycle.down import end
+    from distml.lifecycle.live import LiveRecord
+
+    assert outcome.version is not None
+    outcome.endpoint = detached(outcome.version, outcome.storage, port)
     show_result(outcome)
+    if detach:
+        return
+    live = LiveRecord(outcome.storage, outcome.version.name)
+    try:
+        say("\nCtrl-C ends it.")
+        live.wait()
+    except KeyboardInterrupt:
+        end(live, say)
 
 
 def show_result(outcome: RunResult) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,6 @@ from distml.cli.options import DEFAULT_STORAGE, Json, Reference, StorageOption
 from distml.cli.output import begin, result, say
 
 if TYPE_CHECKING:
-    from distml.config import RunConfig
     from distml.registry import Version
     from distml.storage import Storage
 
@@ -30,7 +28,7 @@ def deploy(
 ) -> None:
     """Serves a registered version until Ctrl-C. Where its model is served already, swaps the version in."""
     begin(json)
-    from distml.cluster.on_ray import Signals, cluster
+    from distml.cluster.on_ray import Signals
     from distml.lifecycle.deploy import config_of, require_code, swap_live
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
@@ -49,10 +47,11 @@ def deploy(
         document = {"name": version.name, "version": version.number, "endpoint": url}
         result(document, f"{version.label} is served at {url}")
         return
+    from distml.lifecycle.hold import serve
+
     signals = Signals()
     signals.install()
-    with cluster(signals) as state:
-        hold(config, home, version, state, lambda url: _announce(version, home, url))
+    serve(config, home, version, signals, ready=lambda url: _announce(version, home, url), say=say)
 
 
 def _check_port_of_service(storage: Storage, name: str, port: int) -> None:
@@ -70,25 +69,12 @@ def _check_port_of_service(storage: Storage, name: str, port: int) -> None:
         )
 
 
-def hold(
-    config: RunConfig, storage: Storage, version: Version, state: Path | None, ready: Callable[[str], None]
-) -> None:
-    """Serves a version on this process's cluster until SIGINT or SIGTERM, which is how it is meant to end."""
-    from distml.lifecycle.hold import hold as hold_service
-
-    def answers(url: str) -> None:
-        ready(url)
-        say("\nCtrl-C ends it.")
-
-    hold_service(config, storage, version, state, answers)
-    say("distml: ending the service")
-
-
 def _announce(version: Version, storage: Storage, url: str) -> None:
     result(
         {"name": version.name, "version": version.number, "endpoint": url},
         f"{version.label} is served at {url} (docs at {url}/docs). Try:\n\n{curl(url, version, storage)}",
     )
+    say("\nCtrl-C ends it.")
 
 
 def curl(url: str, version: Version, storage: Storage) -> str:

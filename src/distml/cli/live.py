@@ -56,14 +56,16 @@ def down(
     storage: StorageOption = DEFAULT_STORAGE,
     json: Json = False,
 ) -> None:
-    """Ends the process that serves a model, and its cluster; without NAME every one that serves from this storage."""
+    """Ends the service of a model, and its cluster where nothing else is served on it; without NAME every one that
+    serves from this storage."""
     begin(json)
-    from distml.lifecycle.live import LiveRecord, end, services_here
+    from distml.lifecycle.down import end, end_all
+    from distml.lifecycle.live import LiveRecord
     from distml.storage import Storage
 
     home = Storage(storage)
-    names = [name] if name is not None else services_here(home, say)
-    document = [{"name": known, "how": end(LiveRecord(home, known), say)} for known in names]
+    endings = {name: end(LiveRecord(home, name), say)} if name is not None else end_all(home, say)
     told = {"ended": "is no longer served", "killed": "is no longer served", "gone before": "was not served any more"}
-    lines = [f"{entry['name']} {told[entry['how']]}" for entry in document]
+    lines = [f"{known} {told[how]}" for known, how in endings.items()]
+    document = [{"name": known, "how": how} for known, how in endings.items()]
     result(document, "\n".join(lines) or f"nothing is served from {home.root}")

@@ -79,7 +79,7 @@ def cluster(signals: Signals | None = None) -> Iterator[Path | None]:
 
     Yields the folder of a local cluster's private files, None for a cluster that is there without us.
     """
-    address = _named_address()
+    address = named_address()
     if address is not None:
         with _joined(address, signals):
             yield None
@@ -91,7 +91,7 @@ def cluster(signals: Signals | None = None) -> Iterator[Path | None]:
 @contextlib.contextmanager
 def named_cluster() -> Iterator[str | None]:
     """This process as a driver of the cluster that RAY_ADDRESS names; yields its address, None where none is named."""
-    address = _named_address()
+    address = named_address()
     if address is None:
         yield None
         return
@@ -99,7 +99,8 @@ def named_cluster() -> Iterator[str | None]:
         yield address
 
 
-def _named_address() -> str | None:
+def named_address() -> str | None:
+    """Of the cluster that RAY_ADDRESS names, None where work is on a local one."""
     address = os.environ.get("RAY_ADDRESS", "")
     return address if address and "://" not in address else None
 
