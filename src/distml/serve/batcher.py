@@ -18,11 +18,18 @@ from distml.postprocess import Prediction
 Records = Sequence[Any]
 Predict = Callable[[Records], Prediction | None]
 """The predictions of JSON rows, one each; None where one of them has to go the way of tables."""
+Told = Callable[[int, int], None]
+"""Is called with the requests and the rows of each call that answered."""
+
+
+def _untold(*counts: float) -> None:
+    """Where nobody wants to know."""
 
 
 @dataclass(eq=False, kw_only=True)
 class _Waiting:
     records: Records
+    since: float
     deadline: float
     answer: asyncio.Future[Prediction | None]
 
@@ -31,13 +38,16 @@ class Batcher:
     """Few rows of many requests, for one version. It lives on one event loop.
 
     predict: is called with the rows of all that wait, up to `max_rows` of them in one call. told: is called with the
-    requests and the rows of each call that answered.
+    requests and the rows of each call that answered; waited: with the milliseconds that each request waited for it.
     """
 
-    def __init__(self, predict: Predict, *, max_rows: int, told: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, predict: Predict, *, max_rows: int, told: Told = _untold, waited: Callable[[float], None] = _untold
+    ) -> None:
         self._predict = predict
         self._max_rows = max_rows
         self._told = told
+        self._waited = waited
         self._waiting: deque[_Waiting] = deque()
         self._is_scheduled = False
 
@@ -49,7 +59,7 @@ class Batcher:
         are left out.
         """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(records=records, deadline=deadline, answer=loop.create_future())
+        waiting = _Waiting(records=records, since=loop.time(), deadline=deadline, answer=loop.create_future())
         self._waiting.append(waiting)
         self._schedule(loop)
         return await waiting.answer
@@ -81,6 +91,7 @@ class Batcher:
             if first.deadline < now:
                 first.answer.set_exception(TimeoutError())
                 continue
+            self._waited((now - first.since) * 1000)
             batch.append(first)
             num_rows += len(first.records)
         return batch
@@ -95,9 +106,9 @@ class Batcher:
 
 
 def predict_each(
-    predict: Predict, requests: Sequence[Records], told: Callable[[int, int], None]
+    predict: Predict, requests: Sequence[Records], told: Told = _untold
 ) -> list[Prediction | Exception | None]:
-    """What comes of each request's rows, predicted in one call where that does. told: see `Batcher`.
+    """What comes of each request's rows, predicted in one call where that does.
 
     Where it doesn't, each half is tried by itself: what is unusual about one, or fails, spoils no other.
     """

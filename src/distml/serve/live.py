@@ -20,8 +20,9 @@ class Live:
         self.is_shadow = is_shadow
         self.seen = Seen(is_shadow=is_shadow)
         self.batcher = Batcher(
-            predictor.predict_few, max_rows=max_batch_rows, told=lambda *counts: self.seen.batch(*counts)
-        )
+            predictor.predict_few, max_rows=max_batch_rows,
+            told=lambda *counts: self.seen.batch(*counts), waited=lambda milliseconds: self.seen.waited(milliseconds),
+        )  # fmt: skip
 
     def renew(self) -> Seen:
         """What it has seen so far; from now on it is noted anew."""

@@ -1,203 +1,261 @@
-"""`Service`: what a replica does with a request, without Ray or HTTP: validate, predict, note for the monitor.
+"""`Service`: what a replica does with a request, without Ray or HTTP: who asks, what, by when, and who answers.
 
-The version that answers is one reference, swapped as a whole: a request sees the old version or the new one.
+What answers is one reference, swapped as a whole: a request keeps the versions that it began with.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import re
-import threading
 import time
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
-import orjson
-
-from distml.clean import Cleaned
-from distml.errors import CodeError, DataError
-from distml.images import without_pixels
-from distml.postprocess import Prediction
-from distml.predictor import Predictor
-from distml.records import extra_columns, table_from_records
-from distml.serve import openapi
-from distml.serve.wire import (
-    JSON,
-    Limits,
-    Problem,
-    Reply,
-    parse_rows,
-    predictions_document,
-    problem_of,
-    problem_of_finding,
-)
+from distml.config.cors import CorsConfig
+from distml.serve import about, cors
+from distml.serve.admission import Admission, Place, overloaded
+from distml.serve.answering import FEW, Answering, Fault
+from distml.serve.auth import Tokens
+from distml.serve.feedback import FeedbackLog
+from distml.serve.labelling import keep_labels
+from distml.serve.live import Live, Serving
+from distml.serve.served import Served
+from distml.serve.shadow import Shadowing
+from distml.serve.wire import Answered, Asked, Limits, Problem, Reply, Rows, find
+from distml.serve.wire.request_id import request_id_of
+from distml.serve.worker import Busy, Worker
 from distml.window import Window
 
-_REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
+_LIGHT_BYTES = 64 << 10  # of a body that is read between two turns of the event loop
+_MAX_TABLES = 32  # requests that wait for the worker
+
+Read = Callable[[Place], Awaitable[bytes]]
+"""Reads a request's body, and holds its bytes in the request's place. Raises `Problem` 408, 413 or 503."""
 
 
-@dataclass
-class _Seen:
-    """What the requests since the last `take_window` were; touched on the request path, so appended to only."""
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On what terms a service answers. timeout_s: for one request, unless it says less."""
 
-    rows: list[tuple[Cleaned, Prediction]] = field(default_factory=list)
-    few: list[tuple[list[dict[str, Any]], Prediction]] = field(default_factory=list)  # predicted without a table
-    milliseconds: list[float] = field(default_factory=list)
-    errors: dict[str, int] = field(default_factory=dict)
-    ignored: dict[str, int] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    max_queued: int = 256
+    timeout_s: float = 10.0
+    cors: CorsConfig | None = None
+
+    @property
+    def max_bytes(self) -> int:
+        """Of all bodies under way: room for some of the largest, and for many small ones."""
+        return max(64 << 20, 4 * self.limits.max_body_bytes)
 
 
-@dataclass(frozen=True)
-class _Live:
-    """A version that answers, and what it has seen."""
+@dataclass(eq=False, kw_only=True)
+class _Request:
+    """One request under way. live: the version that answers it, as soon as that is known and may be told; is_counted:
+    whether it asks for predictions."""
 
-    number: int
-    predictor: Predictor
-    seen: _Seen
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    read: Read
+    id: str
+    live: Live | None = None
+    is_counted: bool = False
+
+
+Metrics = Callable[[Mapping[str, str]], Awaitable[Reply]]
+"""Answers `/metrics`, given the request's headers. Raises `Problem`."""
 
 
 class Service:
     """Answers requests for one model.
 
-    `handle` runs on one thread, the replica's event loop; `swap` and `take_window` may be called from another.
+    `handle` runs on one event loop; `swap`, `take_windows` and `gauges` may be called from other threads.
+    feedback: keeps the labels told at `/feedback`; metrics: answers at `/metrics`; without them there is no such path.
     """
 
-    def __init__(self, name: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self, name: str, terms: Terms | None = None, tokens: Tokens | None = None, *,
+        feedback: FeedbackLog | None = None, metrics: Metrics | None = None,
+    ) -> None:  # fmt: skip
         self.name = name
-        self.limits = limits or Limits()
-        self._live: _Live | None = None
-        self._lock = threading.Lock()
-        self._retired: list[_Live] = []  # swapped out since the last take_windows
-        self._closing: list[_Live] = []  # taken aside by the last take_windows
+        self.terms = terms or Terms()
+        self.tokens = tokens or Tokens.open()
+        self._feedback = feedback
+        self._metrics = metrics
+        self._admission = Admission(max_requests=self.terms.max_queued, max_bytes=self.terms.max_bytes)
+        self._worker = Worker(max_waiting=_MAX_TABLES)
+        self._answering = Answering(self._worker)
+        self._shadowing = Shadowing(self._worker)
+        self._served = Served(kept_s=self.terms.timeout_s)
 
     @property
-    def version(self) -> int | None:
-        """The number of the version that answers, None before the first."""
-        return self._live.number if self._live else None
+    def serving(self) -> Serving | None:
+        """Who answers, None before the first version."""
+        return self._served.now
 
-    def swap(self, number: int, predictor: Predictor) -> None:
-        """Makes a loaded version the one that answers. The caller has replayed its golden rows."""
-        with self._lock:
-            previous, self._live = self._live, _Live(number, predictor, _Seen())
-            if previous is not None:
-                self._retired.append(previous)
+    def swap(self, serving: Serving) -> None:
+        """Makes loaded versions the ones that answer. The caller has replayed their golden rows."""
+        self._served.swap(serving)
 
-    def take_windows(self) -> list[Window]:
-        """What was served up to the last call but one, a window per version; empty ones are left out.
+    def take_windows(self, *, is_last: bool = False) -> list[Window]:
+        """What was served: `Served.take_windows`."""
+        return self._served.take_windows(is_last=is_last)
 
-        What is taken aside by one call is summarised by the next, when no request under way can add to it.
-        """
-        with self._lock:
-            closed, self._closing, self._retired = self._closing, self._retired, []
-            if self._live is not None:
-                self._closing.append(self._live)
-                self._live = _Live(self._live.number, self._live.predictor, _Seen())
-        return [_window(live) for live in closed if live.seen.milliseconds or live.seen.errors]
+    def gauges(self) -> dict[str, float]:
+        """What is under way now."""
+        return {"ongoing": self._admission.num_requests, "queued": self._worker.num_waiting}
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answers one request; `path` is below the model's route. Never raises for what a client sent."""
+    async def settled(self) -> None:
+        """Returns when shadows have been asked whatever they were still to be."""
+        await self._shadowing.settled()
+
+    async def handle(self, method: str, path: str, headers: Mapping[str, str], read: Read) -> Reply:
+        """Answers one request, whatever a client sent. path: below the model's route; headers: names in lower case."""
         started = time.perf_counter()
-        request_id = _request_id(headers)
-        live = self._live
+        request = _Request(method=method, path=path, headers=headers, read=read, id=request_id_of(headers))
+        problem: Problem | None = None
         try:
-            reply = self._route(method, path, body, request_id, live)
-        except Problem as problem:
-            reply = problem.reply(request_id)
-            if live is not None:
-                live.seen.errors[problem.kind] = live.seen.errors.get(problem.kind, 0) + 1
-        if live is not None and path == "/predict":
-            live.seen.milliseconds.append((time.perf_counter() - started) * 1000)
-        reply.headers["X-Request-Id"] = request_id
+            reply = await self._reply(request)
+        except Problem as raised:
+            problem, reply = raised, raised.reply(request.id)
+        except Exception:  # nothing that a client sends is to come here: it is ours
+            logging.getLogger(__name__).exception("%s %s failed", method, path)
+            problem = Problem(500, "internal-error", "this service failed on the request")
+            reply = problem.reply(request.id)
+        self._count(request, problem, (time.perf_counter() - started) * 1000)
+        reply.headers["X-Request-Id"] = request.id
+        if request.live is not None:
+            reply.headers["X-Model-Version"] = str(request.live.number)
+        if self.terms.cors is not None:
+            reply.headers.update(cors.headers(headers.get("origin"), self.terms.cors))
         return reply
 
-    def _route(self, method: str, path: str, body: bytes, request_id: str, live: _Live | None) -> Reply:
-        wanted = {"/predict": "POST"}.get(path, "GET")
-        if path == "/healthz":
-            return _json({"status": "alive"})
-        if path not in ("/predict", "/readyz", "/schema", "/openapi.json", "/docs"):
-            raise Problem(404, "not-found", f"there is no {path} here", paths=list(openapi.PATHS))
-        if method != wanted and not (method == "HEAD" and wanted == "GET"):
-            raise Problem(405, "method-not-allowed", f"{path} takes {wanted}, received {method}")
-        if live is None:
+    def _count(self, request: _Request, problem: Problem | None, milliseconds: float) -> None:
+        """Notes predictions, and all that went wrong, with the version that it was asked of."""
+        serving = self.serving
+        live = request.live or (serving.main if serving is not None else None)
+        if live is not None and (request.is_counted or problem is not None):
+            kind = None if problem is None else problem.kind
+            live.seen.request(milliseconds, kind, is_fault=isinstance(problem, Fault))
+
+    async def _reply(self, request: _Request) -> Reply:
+        if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
+            allowed = cors.preflight(request.headers.get("origin"), self.terms.cors)
+            if allowed:
+                return Reply(204, b"", headers=allowed)
+        asked = self._asked(request)
+        name = asked.endpoint.name
+        if name in about.OPEN:
+            return about.as_json(about.OPEN[name])
+        with self._admission.place() as place:
+            if name == "metrics":
+                return await self._measured(request)
+            serving = self._ready(request, asked)
+            if asked.takes_rows:
+                request.is_counted = True
+                return await self._in_time(request, asked, serving, place)
+            if name == "feedback":
+                return await self._labelled(request, serving, place)
+            return self._told(request, asked, serving)
+
+    def _asked(self, request: _Request) -> Asked:
+        """What is asked, by who may. Whoever has no token learns nothing else, not even what isn't there."""
+        try:
+            asked = find(request.method, request.path, request.headers)
+        except Problem:
+            self._require_known(request)
+            raise
+        if asked.endpoint.scope is not None:
+            self.tokens.authorize(request.headers, asked.endpoint.scope)
+        return asked
+
+    def _require_known(self, request: _Request) -> None:
+        try:
+            self.tokens.authorize(request.headers, "predict")
+        except Problem as denied:
+            if denied.status == 401:
+                raise
+
+    def _ready(self, request: _Request, asked: Asked) -> Serving:
+        """Who answers now; the request's version, unless it is assigned one, is the one that its path names, or main."""
+        serving = self.serving
+        if serving is None:
             raise Problem(503, "not-ready", "no version is loaded yet")
-        if path == "/predict":
-            return self._predict(body, request_id, live)
-        model = {"name": self.name, "version": live.number}
-        if path == "/readyz":
-            return _json({"status": "ready", "model": model})
-        if path == "/schema":
-            return _json(openapi.row_schema(live.predictor))
-        document = openapi.document(self.name, live.number, live.predictor)
-        if path == "/openapi.json":
-            return _json(document)
-        return Reply(200, openapi.page(document).encode(), "text/html; charset=utf-8")
+        if asked.model not in (None, self.name):
+            raise Problem(404, "not-found", f"the model here is {self.name}")
+        if asked.version is not None and asked.version not in serving.by_number:
+            raise Problem(404, "not-found", f"version {asked.version} is not loaded here")
+        if asked.endpoint.scope is not None or self.tokens.is_open:
+            request.live = serving.main if asked.version is None else serving.by_number[asked.version]
+        return serving
 
-    def _predict(self, body: bytes, request_id: str, live: _Live) -> Reply:
-        rows = parse_rows(body, self.limits.max_rows)
-        prediction = live.predictor.predict_few(rows)
-        if prediction is None:
-            prediction = self._predict_table(rows, live)
-        else:
-            live.seen.few.append((rows, prediction))
-        for column, count in extra_columns(rows, live.predictor.schema).items():
-            live.seen.ignored[column] = live.seen.ignored.get(column, 0) + count
-        document = predictions_document(prediction)
-        document |= {"model": {"name": self.name, "version": live.number}, "request_id": request_id}
-        return _json(document)
+    def _told(self, request: _Request, asked: Asked, serving: Serving) -> Reply:
+        if request.live is None:  # to whoever has no token: nothing of the model
+            return about.as_json({"status": "ready", "ready": True})
+        return about.told(asked.endpoint.name, self.name, request.live)
 
-    def _predict_table(self, rows: list[dict[str, Any]], live: _Live) -> Prediction:
-        """Predictions for rows that cleaning changes or refuses, and for many."""
+    async def _measured(self, request: _Request) -> Reply:
+        if self._metrics is None:
+            raise Problem(404, "not-found", "there are no metrics here")
+        return await self._metrics(request.headers)
+
+    async def _labelled(self, request: _Request, serving: Serving, place: Place) -> Reply:
+        if self._feedback is None:
+            raise Problem(404, "not-found", "no labels are kept here")
+        live, body = serving.main, await request.read(place)
+        answered = self._answered(request, live)
+        return await keep_labels(self._feedback, live.predictor, body, request.headers, self.terms.limits, answered)
+
+    def _answered(self, request: _Request, live: Live) -> Answered:
+        return Answered(name=self.name, version=live.number, request_id=request.id)
+
+    async def _in_time(self, request: _Request, asked: Asked, serving: Serving, place: Place) -> Reply:
+        """A prediction, or the 504 that it was too late for."""
+        seconds = _seconds(request.headers, self.terms.timeout_s)
+        deadline = asyncio.get_running_loop().time() + seconds
+        if asked.version is None:
+            request.live = serving.assigned(serving.traffic.key_of(request.headers, request.id))
         try:
-            table = table_from_records(rows, live.predictor.schema)
-            cleaned, prediction = live.predictor.predict_kept(table)
-        except DataError as error:
-            raise problem_of(error) from None
-        except CodeError as error:
-            logging.getLogger(__name__).error("%s", error)  # whoever runs the service is told more than who asks it
-            raise Problem(500, "feature-failed", f"{error.rule}; in {error.where}", rule=error.rule) from error
-        if not cleaned.kept.all():
-            raise problem_of_finding(next(f for f in cleaned.findings if f.action in ("fail", "quarantine", "drop")))
-        if live.predictor.has_images:
-            cleaned = replace(cleaned, table=without_pixels(cleaned.table))
-        live.seen.rows.append((cleaned, prediction))
-        return prediction
+            return await self._predicted(request, asked, serving, await request.read(place), deadline)
+        except TimeoutError:
+            raise Problem(504, "deadline-exceeded", f"there is no answer within {seconds:g} s") from None
+        except Busy:
+            raise overloaded(f"{_MAX_TABLES} tables wait here already") from None
 
-    def too_large(self, headers: Mapping[str, str]) -> Reply:
-        """The answer to a body above the limit, which isn't read to its end."""
-        request_id = _request_id(headers)
-        megabytes = self.limits.max_body_bytes / (1 << 20)
-        reply = Problem(413, "body-too-large", f"a body has at most {megabytes:g} MiB").reply(request_id)
-        reply.headers.update({"X-Request-Id": request_id, "Connection": "close"})
+    async def _predicted(
+        self, request: _Request, asked: Asked, serving: Serving, body: bytes, deadline: float
+    ) -> Reply:
+        assert request.live is not None, "assigned before"
+        rows = await self._rows(asked, body, request.headers, request.live, deadline)
+        request.live, prediction = await self._answering.predict(serving, request.live, rows, deadline)
+        for column, count in rows.ignored.items():
+            request.live.seen.ignored(column, count)
+        answered = self._answered(request, request.live)
+        if rows.num_rows <= FEW:
+            reply = asked.write(prediction, rows, answered)
+        else:
+            reply = await self._worker.run(lambda: asked.write(prediction, rows, answered), deadline)
+        if serving.shadow is not None:
+            self._shadowing.ask(serving.shadow, rows, prediction)
         return reply
 
-
-def _window(live: _Live) -> Window:
-    seen = live.seen
-    baseline = live.predictor.package.baseline
-    window = Window.like(live.number, baseline.inputs, baseline.predictions)
-    for milliseconds in seen.milliseconds:
-        window.time(milliseconds)
-    window.errors, window.ignored = seen.errors, seen.ignored
-    window.observe(_cleaned(live), [prediction for _, prediction in (*seen.rows, *seen.few)])
-    return window
+    async def _rows(self, asked: Asked, body: bytes, headers: Mapping[str, str], live: Live, deadline: float) -> Rows:
+        """The rows of a body; on the worker where reading it would keep others waiting."""
+        schema, limits = live.predictor.schema, self.terms.limits
+        if len(body) <= _LIGHT_BYTES and "content-encoding" not in headers:
+            return asked.read(body, headers, schema, limits)
+        return await self._worker.run(lambda: asked.read(body, headers, schema, limits), deadline)
 
 
-def _cleaned(live: _Live) -> list[Cleaned]:
-    """The served rows, those that were predicted without a table as one."""
-    cleaned = [rows for rows, _ in live.seen.rows]
-    records = [row for rows, _ in live.seen.few for row in rows]
-    if records:
-        cleaned.append(live.predictor.clean(table_from_records(records, live.predictor.schema)))
-    return cleaned
-
-
-def _request_id(headers: Mapping[str, str]) -> str:
-    """The client's own id where it is short and printable, else a new one."""
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.match(given) else uuid.uuid4().hex
-
-
-def _json(document: Any) -> Reply:
-    return Reply(200, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), JSON)
+def _seconds(headers: Mapping[str, str], at_most: float) -> float:
+    """How long a request may take: `X-Request-Timeout`, in seconds, where that is less. Raises `Problem` 400."""
+    given = headers.get("x-request-timeout")
+    if given is None:
+        return at_most
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = float("nan")
+    if not seconds > 0:
+        raise Problem(400, "invalid-timeout", f"X-Request-Timeout is seconds above 0, received {given[:60]!r}")
+    return min(seconds, at_most)

@@ -76,7 +76,7 @@ class Shadowing:
 def _predicted(predictor: Predictor, requests: Sequence[Rows]) -> list[Prediction | Exception]:
     """What comes of each request: of few rows in one call, where that does."""
     few = [rows for rows in requests if rows.records is not None]
-    came = predict_each(predictor.predict_few, [rows.records or [] for rows in few], _untold) if few else []
+    came = predict_each(predictor.predict_few, [rows.records or [] for rows in few]) if few else []
     by_rows = {id(rows): one for rows, one in zip(few, came, strict=True) if one is not None}
     return [by_rows.get(id(rows)) or _alone(predictor, rows) for rows in requests]
 
@@ -86,10 +86,6 @@ def _alone(predictor: Predictor, rows: Rows) -> Prediction | Exception:
         return predict_table(predictor, rows)[1]
     except Exception as error:  # noqa: BLE001 - a shadow's faults are counted, whatever they are
         return error
-
-
-def _untold(num_requests: int, num_rows: int) -> None:
-    """Calls for a shadow are no batches of those who wait."""
 
 
 def _count(seen: Seen, answer: Prediction, prediction: Prediction | Exception, milliseconds: float) -> None:
