@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import orjson
+import pandas as pd
 import pyarrow.csv
 import pytest
 
@@ -95,9 +96,26 @@ def test_mlflow_has_the_run_its_trials_and_the_champion(result: dict[str, Any], 
     for trial in trials:
         assert len(client.get_metric_history(trial.info.run_id, "validation_log_loss")) == 6
     artifacts = {item.path for item in client.list_artifacts(result["tracking_run"])}
-    assert artifacts == {"package", "report.html"}
+    assert artifacts == {"model", "report.html"}
     champion = client.get_model_version_by_alias("digits", "champion")
     assert champion.tags["distml.version"] == "1"
+
+
+def test_mlflow_loads_the_champion_and_predicts_with_it(result: dict[str, Any], home: Path, tmp_path: Path) -> None:
+    from mlflow import pyfunc
+    from mlflow.tracking import MlflowClient
+
+    import distml as package
+
+    uri = f"sqlite:///{home}/store/mlflow/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    champion = client.get_model_version_by_alias("digits", "champion")
+    assert champion.source == f"runs:/{result['tracking_run']}/model"
+    model = pyfunc.load_model(client.download_artifacts(champion.run_id, "model", str(tmp_path)))
+    rows = orjson.loads((Path(result["package"]) / "golden.json").read_bytes())["rows"]
+    frame = pd.DataFrame(rows)
+    wanted = package.load("digits", storage=str(home / "store")).predict(frame)
+    assert model.predict(frame)["prediction"].tolist() == wanted.values.tolist()
 
 
 def test_a_thousand_rows_are_predicted_alike_on_every_path(result: dict[str, Any], home: Path) -> None:

@@ -12,9 +12,13 @@ from distml.evaluation.page import render
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.result import RunResult
 from distml.lifecycle.runs import RunRecord
+from distml.package import MANIFEST
 from distml.secrets import without_password
+from distml.serve.mlflow import PACKAGE, description
 from distml.tracking import Dataset, Point
 from distml.tracking.entries import Artifacts, Datasets, Entry, Mirror, log, now_ms
+
+MODEL = "model"  # below the run's folder, and among its artifacts
 
 
 def publish(result: RunResult, put: Callable[[Entry], None], record: RunRecord) -> None:
@@ -29,11 +33,22 @@ def publish(result: RunResult, put: Callable[[Entry], None], record: RunRecord) 
     tags = {"distml.best_trial": result.searched.best.number}
     put(log(points=[Point(name, value, 0, now) for name, value in metrics.items()], tags=tags))
     put(Artifacts(key=record.key("report.html"), path=""))
-    put(Artifacts(key=result.trained.package, path="package"))
+    _put_model(result, put, record)
     if result.version is not None and result.verdict is not None:
         put(log(tags={"distml.version": result.version.number, "distml.promoted": result.verdict.promoted}))
         alias = "champion" if result.verdict.promoted else "challenger"
         put(Mirror(version=asdict(result.version), alias=alias))
+
+
+def _put_model(result: RunResult, put: Callable[[Entry], None], record: RunRecord) -> None:
+    """The package as a model that MLflow serves: the package itself, and beside it what describes it."""
+    assert result.trained
+    package = result.trained.package
+    manifest = result.storage.read_json(f"{package}/{MANIFEST}")
+    for name, content in description(manifest, record.value.get("tracking_run")).items():
+        result.storage.write_bytes(record.key(f"{MODEL}/{name}"), content)
+    put(Artifacts(key=record.key(MODEL), path=MODEL))
+    put(Artifacts(key=package, path=f"{MODEL}/{PACKAGE}"))
 
 
 def datasets(result: RunResult) -> Datasets:

@@ -9,6 +9,7 @@ from typing import Any
 
 from distml.config import RunConfig
 from distml.errors import StorageError
+from distml.lifecycle.publish import MODEL
 from distml.lifecycle.reporter import Reporter
 from distml.lifecycle.runs import RunRecord
 from distml.registry import Version
@@ -110,7 +111,7 @@ def _mirror(tracker: Tracker, run: str, version: Mapping[str, Any], alias: str) 
     from distml.registry.mlflow import MlflowMirror
 
     mirror, known = MlflowMirror(client), Version(**version)
-    mirror.register(known, f"runs:/{run}/package", run)
+    mirror.register(known, f"runs:/{run}/{MODEL}", run)
     mirror.alias(known, alias)
 
 
