@@ -12,6 +12,7 @@ from distml.cluster.capacity import (
     check_device,
     check_preparation,
     check_replicas,
+    check_room,
     num_fitting,
     tightness,
     trials_at_once,
@@ -30,10 +31,9 @@ def search(cpu: float = 1, gpu: float = 0, **settings: object) -> SearchConfig:
     return SearchConfig(resources_per_trial={"cpu": cpu, "gpu": gpu}, **settings)
 
 
-def serve(num_cpus: float, min_replicas: int = 1) -> ServeConfig:
-    return ServeConfig(
-        num_cpus=num_cpus, autoscaling={"min_replicas": min_replicas, "max_replicas": max(1, min_replicas)}
-    )
+def serve(num_cpus: float, min_replicas: int = 1, num_gpus: float = 0) -> ServeConfig:
+    replicas = {"min_replicas": min_replicas, "max_replicas": max(1, min_replicas)}
+    return ServeConfig(num_cpus=num_cpus, num_gpus=num_gpus, autoscaling=replicas)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +235,41 @@ def test_replicas_that_never_fit(num_cpus, least, where, said):
         check_replicas(Capacity(nodes=(SMALL, LARGE)), serve(num_cpus, least))
     assert refusal.value.where == where
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(("num_gpus", "least"), [(0.25, 8), (0.6, 2), (2, 1)])
+def test_replicas_that_share_gpus(num_gpus, least):
+    check_replicas(Capacity(nodes=(SMALL, LARGE)), serve(0.25, least, num_gpus))
+    with pytest.raises(ConfigError, match=rf"{least + 1} of 0.25 CPU and {num_gpus} GPU each; {least} fit"):
+        check_replicas(Capacity(nodes=(SMALL, LARGE)), serve(0.25, least + 1, num_gpus))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "num_gpus", "said"),
+    [
+        ((SMALL,), 0.25, "0.25 GPU, at most 0 on a node;.*add a node with a GPU"),
+        ((LARGE,), 3, r"3 GPU, at most 2 on a node \(large\)"),
+        ((LARGE,), 1.5, "more than one GPU is reserved in whole ones"),
+    ],
+)
+def test_gpus_that_no_replica_can_have(nodes, num_gpus, said):
+    with pytest.raises(ConfigError, match=said) as refusal:
+        check_replicas(Capacity(nodes=nodes), serve(0.25, 1, num_gpus))
+    assert refusal.value.where == "serve.num_gpus"
+
+
+def test_replicas_have_room_beside_what_runs():
+    capacity, free = Capacity(nodes=(SMALL,)), (Node(name="small", cpu=0.5),)
+    check_room(capacity, free, serve(0.25, 2))
+    check_room(capacity, free, serve(1, 0))  # none is started before somebody asks
+    with pytest.raises(ConfigError, match=r"1 of 1 CPU each; 0 fit, with 0.5 CPU and 0 GPU free") as refusal:
+        check_room(capacity, free, serve(1))
+    assert refusal.value.where == "serve.num_cpus"
+
+
+@pytest.mark.parametrize("more", [{"may_join": (LARGE,)}, {"grows_unknown": True}])
+def test_room_that_an_autoscaler_makes_is_waited_for(more):
+    check_room(Capacity(nodes=(SMALL,), **more), (Node(name="small", cpu=0),), serve(1))
 
 
 def data(**resources: float) -> DataConfig:

@@ -117,18 +117,49 @@ def check_preparation(capacity: Capacity, config: DataConfig) -> None:
 
 def check_replicas(capacity: Capacity, config: ServeConfig) -> None:
     """Raises `ConfigError` when a replica, or the fewest that there should be, never fit."""
+    _check_whole(config.num_gpus, "serve.num_gpus")
     least = max(1, config.autoscaling.min_replicas)
-    fitting = num_fitting(capacity.all, config.num_cpus, 0)
+    fitting = num_fitting(capacity.all, config.num_cpus, config.num_gpus)
     if capacity.grows_unknown or fitting >= least:
         return
     if not fitting:
-        raise _never_fits("replica", capacity.all, config.num_cpus, 0, "serve.num_cpus")
+        lacks_cpu = all(node.cpu < config.num_cpus for node in capacity.all)
+        where = "serve.num_cpus" if lacks_cpu else "serve.num_gpus"
+        raise _never_fits("replica", capacity.all, config.num_cpus, config.num_gpus, where)
     raise ConfigError(
         "the cluster holds the fewest replicas that are to run",
-        received=f"{least} of {config.num_cpus:g} CPU each; {fitting} fit",
+        received=f"{least} of {_each(config)} each; {fitting} fit",
         where="serve.autoscaling.min_replicas",
-        remedy=f"ask for at most {fitting}, let each reserve less in serve.num_cpus, or add a node",
+        remedy=f"ask for at most {fitting}, let each reserve less in {_reserving(config)}, or add a node",
     )
+
+
+def check_room(capacity: Capacity, free: Sequence[Node], config: ServeConfig) -> None:
+    """Raises `ConfigError` when the replicas to begin with don't fit beside what runs, and no node can join.
+
+    free: what nothing has reserved of each node.
+    """
+    autoscaling = config.autoscaling
+    wanted = autoscaling.min_replicas if autoscaling.initial_replicas is None else autoscaling.initial_replicas
+    fitting = num_fitting(free, config.num_cpus, config.num_gpus)
+    if capacity.may_join or capacity.grows_unknown or fitting >= wanted:
+        return
+    raise ConfigError(
+        "replicas have room beside what the cluster runs already",
+        received=f"{wanted} of {_each(config)} each; {fitting} fit, with {sum(node.cpu for node in free):g} CPU and "
+        f"{sum(node.gpu for node in free):g} GPU free",
+        where=_reserving(config),
+        remedy="let each reserve less, end something that runs there (`distml status` lists what is served), or serve "
+        "on another port, which starts a cluster of its own",
+    )
+
+
+def _each(config: ServeConfig) -> str:
+    return f"{config.num_cpus:g} CPU" + (f" and {config.num_gpus:g} GPU" if config.num_gpus else "")
+
+
+def _reserving(config: ServeConfig) -> str:
+    return "serve.num_cpus or serve.num_gpus" if config.num_gpus else "serve.num_cpus"
 
 
 def tightness(capacity: Capacity, config: RunConfig) -> list[str]:
@@ -144,7 +175,8 @@ def tightness(capacity: Capacity, config: RunConfig) -> list[str]:
         told.append(
             f"{at_most} trials fit the cluster at once, of the {chosen} that search.max_concurrent_trials allows"
         )
-    fitting, most = num_fitting(capacity.all, serve.num_cpus, 0), serve.autoscaling.max_replicas
+    fitting = num_fitting(capacity.all, serve.num_cpus, serve.num_gpus)
+    most = serve.autoscaling.max_replicas
     if fitting < most and not capacity.grows_unknown:
         told.append(f"{fitting} replicas fit the cluster, of the {most} that serve.autoscaling.max_replicas allows")
     return told
@@ -181,17 +213,21 @@ def num_fitting(nodes: Sequence[Node], cpu: float, gpu: float) -> int:
 
 def _at_once(capacity: Capacity, wanted: ResourcesConfig, what: str, where: str) -> int:
     """How many fit; may be 0 where an autoscaler adds unknown nodes."""
-    if wanted.gpu > 1 and wanted.gpu != int(wanted.gpu):
-        raise ConfigError(
-            "more than one GPU is reserved in whole ones",
-            received=f"{wanted.gpu:g} GPU",
-            where=where,
-            remedy=f"ask for {int(wanted.gpu)} or {int(wanted.gpu) + 1}",
-        )
+    _check_whole(wanted.gpu, where)
     fitting = num_fitting(capacity.all, wanted.cpu, wanted.gpu)
     if not fitting and not capacity.grows_unknown:
         raise _never_fits(what, capacity.all, wanted.cpu, wanted.gpu, where)
     return fitting
+
+
+def _check_whole(gpu: float, where: str) -> None:
+    if gpu > 1 and gpu != int(gpu):
+        raise ConfigError(
+            "more than one GPU is reserved in whole ones",
+            received=f"{gpu:g} GPU",
+            where=where,
+            remedy=f"ask for {int(gpu)} or {int(gpu) + 1}",
+        )
 
 
 def _too_many_workers(nodes: Sequence[Node], config: SearchConfig, fitting: int) -> ConfigError:

@@ -40,6 +40,17 @@ def cluster() -> Capacity:
     return Capacity(nodes=nodes, may_join=may_join(groups, counts or labels), grows_unknown=is_managed and not groups)
 
 
+def free() -> tuple[Node, ...]:
+    """What nothing has reserved of each node of the cluster that this process is connected to; seconds old at most."""
+    import ray
+    from ray._private.state import available_resources_per_node
+
+    left = available_resources_per_node()
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    # A node that has told of nothing yet runs nothing yet.
+    return tuple(_node(node["NodeManagerAddress"], left.get(node["NodeID"], node["Resources"])) for node in alive)
+
+
 def _node(name: str, resources: Mapping[str, float], count: int = 1) -> Node:
     return Node(
         name=name,

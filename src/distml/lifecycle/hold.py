@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from distml.cluster import nodes
+from distml.cluster.capacity import check_replicas, check_room
 from distml.cluster.guests import Guests
 from distml.cluster.on_ray import NAMESPACE, Signals, cluster, connected, named_address
 from distml.config import RunConfig
-from distml.errors import DistmlError
+from distml.errors import ConfigError, DistmlError
 from distml.lifecycle.deploy import deploy
 from distml.lifecycle.endpoint import Endpoint, check_port, check_route, listening
 from distml.lifecycle.live import LiveRecord
@@ -79,7 +81,7 @@ def _hold(config: RunConfig, storage: Storage, version: Version, state: Path | N
         config = _behind_what_runs(config, say)
     else:
         check_port(config)
-    url = deploy(config, storage, version)
+    url = _deployed(config, storage, version)
     live = LiveRecord(storage, config.name)
     token_path = state / "token" if state is not None else None
     live.write(url, version, ray.get_runtime_context().gcs_address, token_path, listens=listening(config))
@@ -143,7 +145,7 @@ def _visit(
             return False
         with connected(host["address"], host["token_path"]):
             signals.install()
-            url = deploy(config, storage, version)
+            url = _deployed(config, storage, version)
         signals.install()
         live.write(url, version, host["address"], token_path, holder=host["cluster"], listens=host["listens"])
         try:
@@ -154,6 +156,23 @@ def _visit(
         finally:
             live.remove()
     return True
+
+
+def _deployed(config: RunConfig, storage: Storage, version: Version, patience_s: float = 5.0) -> str:
+    """Deploys a version, and returns its URL, where the cluster has room for its replicas: else Serve would wait for
+    it without end. What has just ended is given time to be free."""
+    capacity = nodes.cluster()
+    check_replicas(capacity, config.serve)
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            check_room(capacity, nodes.free(), config.serve)
+        except ConfigError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return deploy(config, storage, version)
 
 
 def _stay(name: str, holder: Mapping[str, Any]) -> None:
