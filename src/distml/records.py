@@ -142,7 +142,7 @@ def _shown(value: Any) -> str:
 def extra_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str, int]:
     """Keys that no column of the schema reads -> rows that have them."""
     names = schema.input_names
-    has_optional = any(column.optional for column in schema.inputs)
+    has_optional = bool(schema.optional_names)
     extra: dict[str, int] = {}
     for record in records:
         # Where none may be left out, every one of them is there, or reading the rows would have raised.

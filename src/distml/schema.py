@@ -91,6 +91,11 @@ class Schema:
     def input_names(self) -> frozenset[str]:
         return frozenset(column.name for column in self.inputs)
 
+    @cached_property
+    def optional_names(self) -> frozenset[str]:
+        """Inputs that a request may leave out."""
+        return frozenset(column.name for column in self.inputs if column.optional)
+
     def with_optional(self, names: Collection[str]) -> Schema:
         """The schema whose optional inputs are those named."""
         return Schema(tuple(replace(column, optional=column.name in names) for column in self.columns))

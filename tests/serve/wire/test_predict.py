@@ -1,9 +1,17 @@
+import numpy as np
 import orjson
 import pytest
 
 from distml.errors import DataError
 from distml.postprocess import Prediction
-from distml.serve.wire import Problem, parse_rows, predictions_document, problem_of
+from distml.schema import Column, Schema
+from distml.serve.wire import Answered, Limits, Problem, Rows, find, problem_of
+
+SCHEMA = Schema((Column(name="a", kind="numeric", dtype="number"),))
+
+
+def parse_rows(body: bytes, max_rows: int) -> list[object] | None:
+    return find("POST", "/predict", {}).read(body, {}, SCHEMA, Limits(max_rows=max_rows)).records
 
 
 @pytest.mark.parametrize(
@@ -12,7 +20,6 @@ from distml.serve.wire import Problem, parse_rows, predictions_document, problem
         (b'{"rows": [{"a": 1}, {"a": 2}]}', [{"a": 1}, {"a": 2}]),
         (b'{"a": 1}', [{"a": 1}]),
         (b'{"rows": 3}', [{"rows": 3}]),  # a bare row of a table with a column `rows`
-        (b'{"rows": [1]}', [1]),  # not a row; reading it says so, with its number
     ],
 )
 def test_rows_are_wrapped_or_one_bare_row(body: bytes, rows: list[object]) -> None:
@@ -54,16 +61,36 @@ def test_a_problem_is_rfc_9457_and_carries_error_for_open_inference_clients() ->
     assert document["request_id"] == "id-1"
 
 
-def test_probabilities_are_named_by_label(binary_prediction: Prediction) -> None:
-    assert predictions_document(binary_prediction) == {
-        "predictions": [True],
-        "probabilities": [{"false": 0.25, "true": 0.75}],
-    }
+ANSWERED = Answered(name="m", version=3, request_id="id-1")
+TELLS = {"model": {"name": "m", "version": 3}, "request_id": "id-1"}
 
 
-@pytest.fixture
-def binary_prediction() -> Prediction:
-    import numpy as np
+def written(prediction: Prediction) -> object:
+    return orjson.loads(find("POST", "/predict", {}).write(prediction, Rows(records=[{}]), ANSWERED).body)
 
-    values = np.array([True], object)
-    return Prediction(values=values, probabilities=np.array([[0.25, 0.75]]), labels=(False, True))
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ((False, True), ["false", "true"]),
+        ((1, 2), ["1", "2"]),
+        (("50%", "%b"), ["50%", "%b"]),
+        (('"', "\\"), ['"', "\\"]),
+    ],
+)
+def test_probabilities_are_named_by_label(labels: tuple[object, ...], names: list[str]) -> None:
+    values = np.array([labels[1], labels[0]], object)
+    prediction = Prediction(values=values, probabilities=np.array([[0.25, 0.75], [1.0, 1e-300]]), labels=labels)
+    shares = [{names[0]: 0.25, names[1]: 0.75}, {names[0]: 1.0, names[1]: 1e-300}]
+    assert written(prediction) == {"predictions": list(values), "probabilities": shares, **TELLS}
+
+
+def test_numbers_have_no_probabilities() -> None:
+    prediction = Prediction(values=np.array([1.5, -2.0]), probabilities=None, labels=None)
+    assert written(prediction) == {"predictions": [1.5, -2.0], **TELLS}
+
+
+def test_a_row_that_is_none_is_named() -> None:
+    with pytest.raises(Problem) as caught:
+        parse_rows(b'{"rows": [{"a": 1}, [4111]]}', 9)
+    assert (caught.value.status, caught.value.members["row"], caught.value.members["received"]) == (422, 1, "list")

@@ -12,7 +12,6 @@ from distml.serve.wire.inference import (
     server_document,
 )
 from distml.serve.wire.limits import Limits
-from distml.serve.wire.predict import parse_rows, predictions_document
 from distml.serve.wire.problem import JSON, PROBLEM, Problem, Reply, busy, problem_of, problem_of_finding
 from distml.serve.wire.request_id import is_request_id, request_id_of
 
@@ -37,8 +36,6 @@ __all__ = [
     "live_document",
     "model_document",
     "model_ready_document",
-    "parse_rows",
-    "predictions_document",
     "problem_of",
     "problem_of_finding",
     "read_labels",

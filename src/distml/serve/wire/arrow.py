@@ -57,6 +57,7 @@ def _table(body: bytes, limits: Limits) -> Any:
                 batch.validate(full=True)
                 batches.append(batch)
             table = pa.Table.from_batches(batches, reader.schema)
+            table.schema.names  # noqa: B018 - which raises where one isn't UTF-8
     except (pa.ArrowException, OSError, ValueError, struct.error, UnicodeDecodeError, KeyError, TypeError) as error:
         told = " ".join(str(error).split())[:200] if isinstance(error, (pa.ArrowInvalid, OSError)) else "damaged"
         raise Problem(400, "invalid-arrow", f"the body is not an Arrow IPC stream: {told}") from None

@@ -46,7 +46,7 @@ def read_labels(
     if not entries:
         raise Problem(422, "invalid-body", "feedback has at least one label, received none")
     labels = [_label(number, entry, target, limits, is_private) for number, entry in entries.items()]
-    check_repeated(body, [document, *(entries.values() if "feedback" in document else ())])
+    check_repeated(body, document, len(document))
     return labels
 
 

@@ -36,7 +36,7 @@ class Inference:
         check_nesting(body, document, len(tensors) if isinstance(tensors, list) else 0, limits)
         told = {"id": _id(document), "outputs": _wanted(document)}
         columns, num_rows = columns_of(tensors, schema)
-        check_repeated(body, [document, *tensors])
+        check_repeated(body, document, len(document) + sum(map(len, tensors)))
         return rows_of_columns(columns, num_rows, schema, limits, told)
 
     def write(self, prediction: Prediction, rows: Rows, answered: Answered) -> Reply:

@@ -37,10 +37,10 @@ class Invocations:
             rows = _records(form, content)
             check_nesting(body, document, len(rows), limits)
             read = rows_of_records(rows, schema, limits)
-            check_repeated(body, [document, *rows])
+            check_repeated(body, document, len(document) + sum(map(len, rows)))
             return _without_params(read, document)
         check_nesting(body, document, num_flat, limits)
-        check_repeated(body, [document, content])
+        check_repeated(body, document, len(document) + len(content))
         num_rows = len(next(iter(columns.values()), ()))
         return _without_params(rows_of_columns(columns, num_rows, schema, limits), document)
 

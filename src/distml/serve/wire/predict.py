@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
 from distml.postprocess import Prediction
@@ -13,7 +14,7 @@ from distml.serve.wire.body import check_nesting, check_repeated, json_of
 from distml.serve.wire.format import Answered, Rows
 from distml.serve.wire.limits import Limits
 from distml.serve.wire.problem import Problem, Reply
-from distml.serve.wire.rows import check_count, rows_of_records
+from distml.serve.wire.rows import rows_of_records
 
 _FORM = '{"rows": [...]} or one row'
 
@@ -28,11 +29,13 @@ class Predict:
         records = _records(document)
         check_nesting(body, document, len(records), limits)
         rows = rows_of_records(records, schema, limits)
-        check_repeated(body, records if records[0] is document else [document, *records])
+        check_repeated(body, document, sum(map(len, records)) + (records[0] is not document))
         return rows
 
     def write(self, prediction: Prediction, rows: Rows, answered: Answered) -> Reply:
-        document = predictions_document(prediction)
+        document: dict[str, Any] = {"predictions": prediction.values.tolist()}
+        if prediction.labels is not None and prediction.probabilities is not None:
+            document["probabilities"] = shares(prediction.labels, prediction.probabilities)
         document["model"] = {"name": answered.name, "version": answered.version}
         document["request_id"] = answered.request_id
         return Reply(200, orjson.dumps(document))
@@ -47,25 +50,17 @@ def _records(document: dict[str, Any]) -> list[Any]:
     return [document]
 
 
-def parse_rows(body: bytes, max_rows: int) -> list[Any]:
-    """The rows of a body. Raises `Problem` 400, 413 or 422."""
-    document = json_of(body)
-    if not isinstance(document, dict):
-        raise Problem(422, "invalid-body", f"the body is {_FORM}, received {type(document).__name__}")
-    rows = _records(document)
-    check_count(len(rows), Limits(max_rows=max_rows))
-    return rows
+def shares(labels: Sequence[Any], probabilities: np.ndarray) -> orjson.Fragment:
+    """Probabilities [n, k] as JSON: an object of label to probability per row, without making n of them.
 
-
-def predictions_document(prediction: Prediction) -> dict[str, Any]:
-    """`predictions`, and for classes `probabilities` per row by label."""
-    if prediction.labels is None or prediction.probabilities is None:
-        return {"predictions": prediction.values.tolist()}
-    labels = [label_text(label) for label in prediction.labels]
-    return {
-        "predictions": prediction.values.tolist(),
-        "probabilities": [dict(zip(labels, row, strict=True)) for row in prediction.probabilities.tolist()],
-    }
+    >>> orjson.dumps(shares(["a", "b"], np.array([[0.25, 0.75]])))
+    b'[{"a":0.25,"b":0.75}]'
+    """
+    numbers = orjson.dumps(np.ascontiguousarray(probabilities).ravel(), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    keys = (orjson.dumps(label_text(label)).replace(b"%", b"%%") for label in labels)
+    row = b"{" + b",".join(key + b":%b" for key in keys) + b"}"
+    rows = b",".join([row] * len(probabilities))
+    return orjson.Fragment(b"[" + rows % tuple(numbers.split(b",")) + b"]")
 
 
 def label_text(label: Any) -> str:
