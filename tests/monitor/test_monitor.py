@@ -2,32 +2,11 @@
 
 import pickle
 
-import numpy as np
 import orjson
-import pyarrow as pa
 import pytest
 
-from distml.clean import Cleaned
 from distml.monitor import Monitor
-from distml.postprocess import Prediction
-from distml.summary import TableSummary
-from distml.window import Window, summarise_predictions
-
-
-def predicted(values) -> Prediction:
-    return Prediction(values=np.asarray(values, float), probabilities=None, labels=None)
-
-
-def inputs_of(values) -> TableSummary:
-    summary = TableSummary({"size": "numeric"}, edges={"size": np.linspace(0, 1, 11)})
-    summary.update(pa.table({"size": pa.array(values, pa.float64())}))
-    return summary
-
-
-RNG = np.random.default_rng(0)
-INPUTS = inputs_of(RNG.random(2000))
-PREDICTIONS = summarise_predictions(predicted(RNG.random(2000)))
-BASELINE = {"inputs": INPUTS.to_dict(), "predictions": PREDICTIONS.to_dict()}
+from windows import BASELINE, window
 
 
 class Clock:
@@ -47,18 +26,6 @@ def monitor(clock):
     monitor = Monitor("shop", window_rows=100, false_alarm_rate=0.01, min_effect=0.1, flush_interval_s=1, clock=clock)
     monitor.watch(4, BASELINE)
     return monitor
-
-
-def window(rows: int, *, version: int = 4, is_shadow: bool = False, shift: float = 0.0, faults: int = 0) -> Window:
-    rng = np.random.default_rng(rows)
-    filled = Window.like(version, INPUTS, PREDICTIONS, is_shadow=is_shadow)
-    table = pa.table({"size": rng.random(rows) + shift})
-    filled.observe([Cleaned(table, np.ones(rows, bool), ())], [predicted(rng.random(rows))])
-    filled.time(2.0)
-    for _ in range(faults):
-        filled.time(200.0)
-    filled.faults, filled.errors = faults, {"version-failed": faults} if faults else {}
-    return filled
 
 
 def test_windows_fill_until_they_are_judged(monitor):

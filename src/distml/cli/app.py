@@ -19,6 +19,7 @@ from distml.cli import (
     lifecycle,
     live,
     look,
+    monitor,
     predict,
     settings,
     status,
@@ -59,7 +60,22 @@ def root(
     pass
 
 
-for group in (init, check, lifecycle, predict, deploy, live, status, versions, look, compare, store, settings, token):
+for group in (
+    init,
+    check,
+    lifecycle,
+    predict,
+    deploy,
+    live,
+    monitor,
+    status,
+    versions,
+    look,
+    compare,
+    store,
+    settings,
+    token,
+):
     group.register(app)
 for known in app.registered_commands:
     if known.callback is not None and known.callback.__name__ in CODABLE:

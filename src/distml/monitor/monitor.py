@@ -82,7 +82,8 @@ class Monitor:
             del self._open[window.key], self._reports[:-KEPT_REPORTS]
 
     def _judge(self, window: Window, *, is_full: bool) -> dict[str, Any]:
-        inputs, predictions = self._baselines[window.version]
+        baselines = zip(self._baselines[window.version], (window.inputs, window.predictions), strict=True)
+        inputs, predictions = (compare(baseline, live, **self._rates) for baseline, live in baselines)
         return {
             "version": window.version,
             "is_shadow": window.is_shadow,
@@ -92,8 +93,10 @@ class Monitor:
             "faults": window.faults,
             "unsummarised": window.unsummarised,
             "latency_ms": {"p50": window.latency_ms(0.5), "p99": window.latency_ms(0.99)},
-            "inputs": compare(inputs, window.inputs, **self._rates).to_dict(),
-            "predictions": compare(predictions, window.predictions, **self._rates).to_dict(),
+            "rows": inputs.rows,
+            "drifted": inputs.drifted + predictions.drifted,
+            "inputs": inputs.to_dict(),
+            "predictions": predictions.to_dict(),
         }
 
     def totals(self) -> dict[int, dict[str, Any]]:

@@ -67,10 +67,12 @@ class Counts:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: histograms as counts per bucket, of `LATENCY_EDGES_MS` and `BATCH_EDGES` and one above;
-        mean_difference in the place of its sum."""
+        mean_difference in the place of its sum; mean_batch: requests in a call of the model."""
         plain: dict[str, Any] = {known.name: getattr(self, known.name) for known in fields(Counts)}
         for name in ("latency", "waits", "batches"):
             plain[name] = list(plain[name].counts)
+        calls = self.batches.num_added
+        plain["mean_batch"] = self.batches.total / calls if calls else None
         plain["mean_difference"] = plain.pop("difference") / self.compared if self.compared else None
         return plain | {"latency_ms": {"p50": self.latency_ms(0.5), "p99": self.latency_ms(0.99)}}
 
