@@ -177,7 +177,7 @@ class Service:
                 raise
 
     def _ready(self, request: _Request, asked: Asked) -> Serving:
-        """Who answers now; the request's version, unless it is assigned one, is the one that its path names, or main."""
+        """Who answers now. The request's version, until it is assigned one, is what its path names, or main."""
         serving = self.serving
         if serving is None:
             raise Problem(503, "not-ready", "no version is loaded yet")
