@@ -18,16 +18,21 @@ import yaml
 from distml.errors import PackageError
 from distml.package import MANIFEST
 from distml.predictor import Predictor, with_golden
+from distml.schema import Schema
 from distml.serve.mlflow import PACKAGE, description
 from packages import package_of, table_of
 
 ROWS = table_of("binary", 20, seed=5).drop_columns(["y"]).to_pandas()
 
 
-def model_in(folder: Path, task="binary", optional=()):
-    """An MLflow model as a run leaves it; returns what predicts with the package itself."""
+def model_in(folder: Path, task="binary", optional=(), whole=False):
+    """An MLflow model as a run leaves it; returns what predicts with the package itself. whole: whether the training
+    table's sizes were whole numbers."""
     package = package_of(task, epochs=2)
-    package = with_golden(replace(package, schema=package.schema.with_optional(optional)), table_of(task, 20))
+    schema = package.schema.with_optional(optional)
+    if whole:
+        schema = Schema(tuple(replace(c, dtype="integer") if c.name == "size" else c for c in schema.columns))
+    package = with_golden(replace(package, schema=schema), table_of(task, 20))
     package.save(folder / PACKAGE)
     manifest = orjson.loads((folder / PACKAGE / MANIFEST).read_bytes())
     for name, content in description(manifest, "f00").items():
@@ -80,6 +85,14 @@ def test_the_signature_says_what_a_frame_has(tmp_path):
         ("probability_no", "double"),
         ("probability_yes", "double"),
     ]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "float64", "Int64"])
+def test_whole_numbers_come_as_pandas_has_them(tmp_path, dtype):
+    predictor = model_in(tmp_path, whole=True)
+    frame = ROWS.assign(size=pd.Series(range(len(ROWS))).astype(dtype))
+    wanted = predictor.predict(frame.assign(size=frame["size"].astype(float)))
+    np.testing.assert_array_equal(loaded(tmp_path).predict(frame)["probability_yes"], wanted.probabilities[:, 1])
 
 
 def test_an_optional_column_may_be_absent(tmp_path):

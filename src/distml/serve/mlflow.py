@@ -18,13 +18,7 @@ from distml.predictor import Predictor
 from distml.schema import Column, Schema
 
 PACKAGE = "package"  # the package's folder beside the description
-_TYPES = {
-    "integer": "double",
-    "number": "double",
-    "boolean": "boolean",
-    "datetime": "datetime",
-    "image": "binary",
-}  # else string
+_TYPES = {"number": "double", "boolean": "boolean", "datetime": "datetime", "image": "binary"}  # else string
 _LABEL_TYPES = {bool: "boolean", int: "long", float: "double", str: "string"}
 _REQUIREMENTS = "requirements.txt"
 
@@ -62,10 +56,13 @@ def _signature(manifest: Mapping[str, Any]) -> Any:
     return ModelSignature(inputs=Columns(taken), outputs=Columns(given))
 
 
-def _type_of(column: Column) -> str:
-    """MLflow's name of a column's type: that of the pandas column which it was among the training rows."""
-    if column.dtype == "integer" and not column.optional:  # one with gaps is of floats
-        return "long"
+def _type_of(column: Column) -> Any:
+    """MLflow's type of a column. It takes no whole numbers for floats nor the other way round, so that where pandas
+    may have either, as it does where there are gaps, any is right: `RowCleaner` looks at the values."""
+    from mlflow.types.schema import AnyType
+
+    if column.dtype == "integer" or (column.dtype == "boolean" and column.optional):
+        return AnyType()
     return _TYPES.get(column.dtype, "string")
 
 
