@@ -12,7 +12,8 @@ from distml.config.serve import ServeConfig
         ({"min_replicas": -1}, "greater than or equal to 0"),
         ({"max_replicas": 0, "min_replicas": 0}, "greater than or equal to 1"),
         ({"max_replicas": 4, "initial_replicas": 5}, "initial_replicas 5 is not between min_replicas 1 and .* 4"),
-        ({"max_replicas": 4, "initial_replicas": 0}, "initial_replicas 0 is not between min_replicas 1"),
+        ({"max_replicas": 4, "min_replicas": 2, "initial_replicas": 1}, "initial_replicas 1 is not between .* 2"),
+        ({"min_replicas": 0, "initial_replicas": 0}, "greater than or equal to 1"),
         ({"target_ongoing_requests": 0}, "greater than 0"),
         ({"target_ongoing_requests": float("nan")}, "finite"),
         ({"upscale_delay_s": -1}, "greater than or equal to 0"),
@@ -36,7 +37,7 @@ def test_nonsense_is_refused_with_its_reason(settings, message):
     "settings",
     [
         {"min_replicas": 0},
-        {"min_replicas": 0, "max_replicas": 4, "initial_replicas": 0},
+        {"min_replicas": 0, "max_replicas": 4, "initial_replicas": 1},
         {"max_replicas": 4, "initial_replicas": 4},
         {"downscale_delay_s": 5, "downscale_to_zero_delay_s": 5, "upscale_delay_s": 0},
         {"metrics_interval_s": 4.9},

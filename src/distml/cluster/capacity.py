@@ -139,8 +139,7 @@ def check_room(capacity: Capacity, free: Sequence[Node], config: ServeConfig) ->
 
     free: what nothing has reserved of each node.
     """
-    autoscaling = config.autoscaling
-    wanted = autoscaling.min_replicas if autoscaling.initial_replicas is None else autoscaling.initial_replicas
+    wanted = config.autoscaling.num_initial
     fitting = num_fitting(free, config.num_cpus, config.num_gpus)
     if capacity.may_join or capacity.grows_unknown or fitting >= wanted:
         return

@@ -19,7 +19,9 @@ class AutoscalingConfig(Section):
 
     min_replicas: int = Field(1, ge=0, description="0 ends the last one, too, when nobody asks")
     max_replicas: int = Field(1, ge=1)
-    initial_replicas: int | None = Field(None, ge=0, description="at the first deployment; null: min_replicas")
+    initial_replicas: int | None = Field(
+        None, ge=1, description="at the first deployment; null: min_replicas, but 1 at least"
+    )
     target_ongoing_requests: float = Field(8, gt=0, description="of one replica, on average")
     upscale_delay_s: float = Field(2, ge=0, description="how long there must be too few")
     downscale_delay_s: float = Field(60, ge=0, description="how long there must be too many")
@@ -55,9 +57,15 @@ class AutoscalingConfig(Section):
         return self
 
     def serve_options(self) -> dict[str, Any]:
-        """Ray Serve's `autoscaling_config`.
+        """Ray Serve's `autoscaling_config`. A version is loaded by a replica before it counts as deployed, so one is
+        started even where none need stay.
 
-        >>> AutoscalingConfig(max_replicas=4).serve_options()["max_replicas"]
-        4
+        >>> AutoscalingConfig(min_replicas=0).serve_options()["initial_replicas"]
+        1
         """
-        return self.model_dump(exclude_none=True)
+        return {**self.model_dump(), "initial_replicas": self.num_initial}
+
+    @property
+    def num_initial(self) -> int:
+        """Replicas at the first deployment."""
+        return max(1, self.min_replicas if self.initial_replicas is None else self.initial_replicas)
