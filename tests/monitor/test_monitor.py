@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from distml.monitor import Monitor
+from distml.monitor.monitor import KEPT_COUNTS
 from windows import BASELINE, window
 
 
@@ -66,6 +67,14 @@ def test_totals_add_up_over_replicas_and_full_windows(monitor):
     assert sum(total["latency"]) == 6
     assert total["latency_ms"] == {"p50": 2.0, "p99": 200.0}
     assert total["shadow"]["requests"] == 0
+
+
+def test_versions_that_nobody_hears_of_are_forgotten_at_last(monitor):
+    for version in range(1, KEPT_COUNTS + 1):
+        monitor.observe("a", [window(version=version)])
+    monitor.observe("a", [window(version=1), window(version=100)])
+    assert sorted(monitor.totals()) == [1, *range(3, KEPT_COUNTS + 1), 100]
+    assert monitor.totals()[1]["requests"] == 2
 
 
 def test_what_a_shadow_heard_is_part_of_the_total_and_told_apart(monitor):

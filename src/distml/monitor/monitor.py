@@ -12,6 +12,7 @@ from distml.summary import TableSummary
 from distml.window import Counts, Window
 
 KEPT_REPORTS = 100
+KEPT_COUNTS = 40  # of versions in their roles: those that were heard of last
 MISSED_FLUSHES = 5  # after which a replica isn't counted as there
 LEAST_SILENT_S = 15.0  # a flush may take ten seconds before it is tried again
 
@@ -73,13 +74,22 @@ class Monitor:
         return self._replicas.heard(replica, self._clock(), gauges)
 
     def _add(self, window: Window) -> None:
+        self._count(window)
         known = self._open.get(window.key)
         merged = known.merge(window) if known else window
         self._open[window.key] = merged
-        self._counts.setdefault(window.key, Counts()).include(window)
         if merged.inputs.count >= self.window_rows and window.version in self._baselines:
             self._reports.append(self._judge(merged, is_full=True))
             del self._open[window.key], self._reports[:-KEPT_REPORTS]
+
+    def _count(self, window: Window) -> None:
+        counts = self._counts.pop(window.key, None) or Counts()
+        counts.include(window)
+        self._counts[window.key] = counts  # at the end, so that those which nobody hears of come to the begin
+        if len(self._counts) > KEPT_COUNTS:
+            oldest = next(iter(self._counts))
+            del self._counts[oldest]
+            self._open.pop(oldest, None)
 
     def _judge(self, window: Window, *, is_full: bool) -> dict[str, Any]:
         baselines = zip(self._baselines[window.version], (window.inputs, window.predictions), strict=True)
