@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from distml.postprocess import Prediction
 from distml.predictor import Predictor
@@ -154,3 +156,50 @@ def test_labels_that_only_one_of_them_knows_differ(predictor):
     window = seen.window(3, predictor)
     assert (window.compared, window.differing) == (2, 1)
     assert window.max_difference == pytest.approx(0.2)
+
+
+REQUESTS = st.lists(
+    st.tuples(
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "size": st.none() | st.integers(-8, 8).map(lambda quarters: quarters / 4),
+                    "colour": st.sampled_from(["red", "blue", "unheard of", None]),
+                }
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        st.integers(1, 10**7),
+        st.sampled_from([None, "invalid-row", "version-failed"]),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+@given(REQUESTS, st.data())
+@settings(max_examples=30)
+def test_however_requests_fall_to_replicas_their_windows_come_to_the_same(predictor, requests, data):
+    alone, replicas = Seen(), [Seen() for _ in range(3)]
+    for rows, microseconds, problem, as_table in requests:
+        for seen in (alone, replicas[data.draw(st.integers(0, 2))]):
+            seen.request(microseconds / 1000, problem, is_fault=problem == "version-failed")
+            if problem is None and as_table:
+                seen.answered_table(*table(predictor, rows))
+            elif problem is None:
+                seen.answered(*few(predictor, rows))
+                seen.batch(1, len(rows))
+    windows = [seen.window(3, predictor) for seen in replicas]
+    merged = windows[2].merge(windows[0].merge(windows[1]))
+    wanted = alone.window(3, predictor)
+    assert merged.to_dict() == wanted.to_dict()
+    for name in ("inputs", "predictions"):
+        for column, summary in getattr(wanted, name).columns.items():
+            known = getattr(merged, name).columns[column]
+            assert (known.count, known.nulls, known.categories) == (summary.count, summary.nulls, summary.categories)
+            assert (known.min, known.max) == (summary.min, summary.max)
+            assert known.mean == pytest.approx(summary.mean, abs=1e-12)
+            assert known.m2 == pytest.approx(summary.m2, abs=1e-9)
+            if summary.bins is not None:
+                np.testing.assert_array_equal(known.bins, summary.bins)
