@@ -109,6 +109,15 @@ class Monitor:
             "predictions": predictions.to_dict(),
         }
 
+    def watched(self) -> list[int]:
+        """The versions whose baselines are known: none, when it was started anew."""
+        return sorted(self._baselines)
+
+    def replicas(self) -> dict[str, dict[str, Any]]:
+        """What replicas that were heard of lately told: `report`'s part that costs nothing."""
+        self._replicas.note(self._clock())
+        return self._replicas.known
+
     def totals(self) -> dict[int, dict[str, Any]]:
         """By version what it was asked since this monitor began: `Counts.to_dict`, of callers and of what it heard as
         a shadow together; `shadow` has the part that it heard as a shadow."""
@@ -141,7 +150,6 @@ class Monitor:
     def report(self) -> dict[str, Any]:
         """What is known: replicas that were heard of lately, totals by version, the last full windows, and those that
         are filling."""
-        self._replicas.note(self._clock())
         filling = [
             self._judge(window, is_full=False)
             for window in self._open.values()
@@ -150,7 +158,7 @@ class Monitor:
         return {
             "name": self.name,
             "window_rows": self.window_rows,
-            "replicas": self._replicas.known,
+            "replicas": self.replicas(),
             "changes": list(self._replicas.changes),
             "versions": {str(version): total for version, total in self.totals().items()},
             "windows": self._reports,
