@@ -8,6 +8,7 @@ import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
 from distml.cli.output import begin, moment, result, table
+from distml.cli.service_view import service_lines
 
 
 def register(app: typer.Typer) -> None:
@@ -47,27 +48,11 @@ def _details_text(about: dict[str, Any]) -> str:
         f"{about['name']}: {about['versions']} versions ({about['pruned']} pruned), "
         f"champion {_cell(about['champion'])}, before it {_cell(about['previous'])}",
         f"served: {_cell(about['served'])} {_where(about)}".rstrip(),
-        *_service_lines(about["service"]),
+        *(f"  {line}" for line in (service_lines(about["service"]) if about["service"] else [])),
         "",
         *(_decision_text(decision) for decision in about["audit"]),
     ]
     return "\n".join(lines)
-
-
-def _service_lines(service: dict[str, Any] | None) -> list[str]:
-    if service is None:
-        return []
-    lines = [
-        f"  replica {replica}: version {_cell(told['serving'])}"
-        + (f", refused: {told['error']}" if told["error"] else "")
-        for replica, told in service["replicas"].items()
-    ]
-    for window in service["windows"]:
-        state = "last full window" if window["is_full"] else "window filling"
-        drifted = ", ".join(window["drifted"]) or "nothing"
-        latency = f"p50 {window['latency_ms']['p50']} ms, p99 {window['latency_ms']['p99']} ms"
-        lines.append(f"  {state}, version {window['version']}: {window['rows']:,} rows, {latency}; drifted: {drifted}")
-    return lines
 
 
 def _decision_text(decision: dict[str, Any]) -> str:

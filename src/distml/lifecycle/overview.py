@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from distml.cluster.on_ray import NAMESPACE, connected
@@ -39,15 +41,43 @@ def overview(storage: Storage, name: str) -> dict[str, Any]:
 
 
 def details(storage: Storage, name: str) -> dict[str, Any]:
-    """`overview`, the audit log's last entries, and what the monitor knows in brief where the model is served."""
+    """`overview`, the audit log's last entries, and what is known of the service where the model is served."""
     about = overview(storage, name)
     audit = [decision.to_dict() for decision in StoreRegistry(storage).audit(name)[-NUM_DECISIONS:]]
-    service = brief(monitor_report(storage, name)) if about["served"] is not None else None
+    service = service_report(storage, name) if about["served"] is not None else None
     return {**about, "audit": audit, "service": service}
 
 
 def monitor_report(storage: Storage, name: str) -> dict[str, Any]:
     """What the monitoring actor of a served model knows; `NotFoundError` when it isn't served."""
+    with _beside(storage, name):
+        return _told_by_monitor(name)
+
+
+def service_report(storage: Storage, name: str) -> dict[str, Any]:
+    """What monitor and Serve know of a served model, in brief; `NotFoundError` when it isn't served.
+
+    replicas: by id what each holds, where it runs and in which state; traffic, scaling: of `serving.service_of`, None
+    where Serve doesn't answer; changes: when the number of replicas changed, and at which load; versions: totals;
+    windows: the last full one and those filling, without their columns.
+    """
+    from distml.lifecycle.serving import serving
+
+    with _beside(storage, name):
+        report, served = _told_by_monitor(name), serving(name)
+    return {
+        "replicas": _placed(report["replicas"], served["replicas"] if served else []),
+        "traffic": served and served["traffic"],
+        "scaling": served and served["scaling"],
+        "changes": report["changes"],
+        "versions": report["versions"],
+        "windows": [_without_columns(window) for window in (*report["windows"][-1:], *report["filling"])],
+    }
+
+
+@contextlib.contextmanager
+def _beside(storage: Storage, name: str) -> Iterator[None]:
+    """Connected to the cluster that serves a model."""
     running = LiveRecord(storage, name).read()
     if running is None:
         raise NotFoundError(
@@ -57,30 +87,32 @@ def monitor_report(storage: Storage, name: str) -> dict[str, Any]:
             remedy=f"distml deploy {name}",
         )
     with connected(running["address"], running["token_path"]):
-        import ray
-
-        from distml.monitor.on_ray import actor_name
-
-        return ray.get(ray.get_actor(actor_name(name), namespace=NAMESPACE).report.remote())
+        yield
 
 
-def brief(report: dict[str, Any]) -> dict[str, Any]:
-    """A monitor's report without its columns: replicas, totals by version, the last full window and those filling."""
-    windows = [*report["windows"][-1:], *report["filling"]]
-    return {
-        "replicas": report["replicas"],
-        "versions": report["versions"],
-        "windows": [
-            {
-                "version": window["version"],
-                "is_full": window["is_full"],
-                "rows": window["inputs"]["rows"],
-                "latency_ms": window["latency_ms"],
-                "drifted": window["inputs"]["drifted"] + window["predictions"]["drifted"],
-            }
-            for window in windows
-        ],
-    }
+def _told_by_monitor(name: str) -> dict[str, Any]:
+    import ray
+
+    from distml.monitor.on_ray import actor_name
+
+    return ray.get(ray.get_actor(actor_name(name), namespace=NAMESPACE).report.remote())
+
+
+def _placed(told: dict[str, dict[str, Any]], served: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Replicas as they told the monitor themselves, with where Serve has them; a replica's own id ends in its process.
+
+    Those that have told nothing yet, as they are starting, stand there by Serve's id.
+    """
+    placed = {name: {**replica, "state": None, "node": None} for name, replica in told.items()}
+    for replica in served:
+        found = [name for name in told if name.endswith(f"-{replica['pid']}")]
+        for name in found or [replica["id"]]:
+            placed.setdefault(name, {}).update(state=replica["state"], node=replica["node"])
+    return placed
+
+
+def _without_columns(window: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in window.items() if key not in ("inputs", "predictions")}
 
 
 def _number(version: Version | None) -> int | None:
