@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -12,6 +13,7 @@ from distml.images import ImageError, is_tensor, pixels_of
 from distml.images.json import WANTED, from_json, to_json
 from distml.schema import Column, Schema
 
+_MAX = sys.float_info.max
 _NUMBERS = {int, float, type(None)}
 _TEXTS = {str, type(None)}
 _SCALARS = {str, int, float, bool, type(None)}
@@ -171,14 +173,19 @@ def records_from_table(table: Any) -> list[dict[str, Any]]:
 
 
 def row_json_schema(schema: Schema) -> dict[str, Any]:
-    """The JSON schema of one row."""
-    properties: dict[str, Any] = {}
-    for column in schema.inputs:
-        kinds = {"numeric": ["number"], "datetime": ["string"]}.get(column.kind, ["string", "number", "boolean"])
-        properties[column.name] = {"type": [*kinds, "null"]}
-        if column.kind == "image":
-            properties[column.name] = {"type": ["string", "array", "null"], "description": WANTED}
-        if column.kind == "datetime":
-            properties[column.name]["format"] = "date-time"
+    """The JSON schema of one row. Columns that it doesn't name are taken too, and ignored."""
+    properties = {column.name: _value_schema(column) for column in schema.inputs}
     required = [column.name for column in schema.inputs if not column.optional]
     return {"type": "object", "properties": properties, "required": required}
+
+
+def _value_schema(column: Column) -> dict[str, Any]:
+    if column.kind == "numeric":
+        return {"type": ["number", "null"], "minimum": -_MAX, "maximum": _MAX}
+    if column.kind == "datetime":
+        return {"type": ["string", "null"], "format": "date-time"}
+    if column.kind == "image":
+        return {"type": ["string", "array", "null"], "description": WANTED}
+    if column.kind == "boolean":
+        return {"type": ["string", "number", "boolean", "null"], "enum": [True, False, "true", "false", 1, 0, None]}
+    return {"type": ["string", "number", "boolean", "null"]}

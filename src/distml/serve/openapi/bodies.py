@@ -1,0 +1,155 @@
+"""What each endpoint takes and gives, by media type, as JSON schemas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from distml.schema import Schema
+from distml.serve.wire import JSON, Endpoint
+from distml.serve.wire.arrow import ARROW
+from distml.serve.wire.csv import CSV
+from distml.serve.wire.tensors import DATATYPES, input_of
+
+_ROW = {"$ref": "#/components/schemas/Row"}
+_ROWS = {"type": "array", "minItems": 1, "items": _ROW}
+_TEXT, _WHOLE = {"type": "string"}, {"type": "integer"}
+_SIZES = {"type": "array", "items": _WHOLE}
+_MODEL = {"type": "object", "required": ["name", "version"], "properties": {"name": _TEXT, "version": _WHOLE}}
+
+
+def _of(required: Sequence[str] | None = None, **properties: Any) -> dict[str, Any]:
+    """An object; all its properties are required unless it is said which are."""
+    return {"type": "object", "required": list(properties if required is None else required), "properties": properties}
+
+
+def _closed(**properties: Any) -> dict[str, Any]:
+    """An object of exactly these."""
+    return {**_of(None, **properties), "additionalProperties": False}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _only(form: str, content: dict[str, Any]) -> dict[str, Any]:
+    """One of MLflow's forms; params are ignored."""
+    return {**_of([form], **{form: content, "params": {}}), "additionalProperties": False}
+
+
+def schemas_of(schema: Schema, labels: Sequence[Any] | None) -> dict[str, Any]:
+    """The schemas that operations refer to, beside the row's. labels: of the classes, None for a number."""
+    value: dict[str, Any] = {"enum": list(labels)} if labels else {"type": "number"}
+    shares = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+    answer = {"predictions": _list(value), "model": _MODEL, "request_id": _TEXT}
+    split = _of(["columns", "data"], columns=_list(_TEXT), data=_list({"type": "array"}), index={"type": "array"})
+    columns = {"type": "object", "additionalProperties": True}
+    tensor = _of(name=_TEXT, shape=_SIZES, datatype={"enum": list(DATATYPES)}, data={"type": "array"})
+    label = {"enum": list(labels)} if labels else {"type": "number"}
+    row = {"type": "integer", "minimum": 0, "default": 0}
+    told = _of(["name", "shape", "datatype"], name=_TEXT, shape=_SIZES, datatype=_TEXT, parameters={"type": "object"})
+    return {
+        "Rows": {"anyOf": [_of(rows=_ROWS), _ROW]},
+        "Prediction": _of(None, **answer, **({"probabilities": _list(shares)} if labels else {})),
+        "Invocation": {
+            "oneOf": [
+                _only("dataframe_split", split), _only("dataframe_records", _ROWS), _only("instances", _ROWS),
+                _only("inputs", {"anyOf": [columns, _ROWS]}),
+            ]
+        },
+        "Predictions": _of(predictions=_list(value)),
+        "Inference": _of(
+            ["inputs"], id=_TEXT, inputs={"type": "array", "minItems": 1, "items": tensor},
+            outputs=_list(_of(name=_TEXT)), parameters={"type": "object"},
+        ),
+        "Inferred": _of(
+            model_name=_TEXT, model_version=_TEXT, id=_TEXT,
+            outputs=_list(_of(
+                ["name", "shape", "datatype", "data"], name=_TEXT, shape=_SIZES, datatype=_TEXT, data={"type": "array"},
+                parameters={"type": "object"},
+            )),
+        ),
+        "Feedback": {
+            "oneOf": [
+                _closed(request_id=_TEXT, labels=_list({"anyOf": [label, {"type": "null"}]})),
+                _closed(feedback=_list(_of(["request_id", "label"], request_id=_TEXT, row=row, label=label))),
+            ]
+        },
+        "Accepted": _of(accepted=_WHOLE, request_id=_TEXT),
+        "Alive": _of(status={"const": "alive"}),
+        "Ready": _of(["status"], status={"const": "ready"}, model=_MODEL),
+        "Server": _of(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)),
+        "Live": _of(live={"const": True}),
+        "ServerReady": _of(["ready"], ready={"const": True}),
+        "ModelReady": _of(name=_TEXT, ready={"const": True}),
+        "Model": _of(
+            name=_TEXT, versions=_list(_TEXT), platform=_TEXT, inputs=_list(told), outputs=_list(told)
+        ),
+    }  # fmt: skip
+
+
+_TAKEN = {"predict": "Rows", "invocations": "Invocation", "infer": "Inference", "feedback": "Feedback"}
+_GIVEN = {
+    "predict": "Prediction", "invocations": "Predictions", "infer": "Inferred", "feedback": "Accepted",
+    "healthz": "Alive", "readyz": "Ready", "v2": "Server", "v2_live": "Live", "v2_ready": "ServerReady",
+    "v2_model": "Model", "v2_model_ready": "ModelReady",
+}  # fmt: skip
+_TABLES = {
+    ARROW: "an Arrow IPC stream of raw columns",
+    CSV: "a header and rows",
+}
+
+
+def bodies_of(endpoint: Endpoint, example: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    """The bodies of an endpoint by media type, with an example of a row that works; none for one that is read."""
+    if endpoint.name not in _TAKEN:
+        return {}
+    named: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{_TAKEN[endpoint.name]}"}}
+    examples = {"predict": {"rows": [example]}, "invocations": {"dataframe_records": [example]}}
+    if endpoint.name in examples and example:
+        named["example"] = examples[endpoint.name]
+    if endpoint.name == "infer" and example:
+        named["example"] = {"inputs": _tensors(example, schema)}
+    content = {JSON: named}
+    if ARROW in endpoint.takes:
+        content[ARROW] = {"schema": {"type": "string", "contentMediaType": ARROW, "description": _TABLES[ARROW]}}
+    if CSV in endpoint.takes:
+        content[CSV] = {"schema": {"type": "string", "description": _TABLES[CSV]}, "example": _line(example)}
+    return content
+
+
+def answers_of(endpoint: Endpoint) -> tuple[str, dict[str, Any]]:
+    """The status of an endpoint's answer, and what it is by media type."""
+    status = "202" if endpoint.name == "feedback" else "200"
+    if endpoint.name == "docs":
+        return status, {"text/html": {"schema": _TEXT}}
+    if endpoint.name == "metrics":
+        return status, {"text/plain": {"schema": _TEXT}}
+    if endpoint.name not in _GIVEN:
+        return status, {JSON: {"schema": {"type": "object"}}}
+    content: dict[str, Any] = {JSON: {"schema": {"$ref": f"#/components/schemas/{_GIVEN[endpoint.name]}"}}}
+    if ARROW in endpoint.gives:
+        content[ARROW] = {"schema": {"type": "string", "contentMediaType": ARROW}}
+    return status, content
+
+
+def _tensors(example: dict[str, Any], schema: Schema) -> list[dict[str, Any]]:
+    """A row as tensors of one value each, but for images."""
+    datatypes = {column.name: input_of(column)["datatype"] for column in schema.inputs if column.kind != "image"}
+    return [
+        {"name": name, "shape": [1], "datatype": "BYTES" if isinstance(example[name], str) else datatype}
+        | {"data": [example[name]]}
+        for name, datatype in datatypes.items()
+        if name in example
+    ]
+
+
+def _line(example: dict[str, Any]) -> str:
+    """A row as CSV."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(example)
+    writer.writerow(example.values())
+    return sink.getvalue()
