@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 
 from distml.predictor import Predictor
+from distml.serve.admission import Place
+from distml.serve.asgi import Message, read_body
 from distml.serve.live import Live, Serving
 from distml.serve.service import Service
 from distml.serve.traffic import Deployed, Share, Traffic
@@ -51,9 +53,11 @@ async def asked(
 ) -> Reply:
     """The answer to a request whose body has arrived."""
 
-    async def read(place: Any) -> bytes:
-        place.hold(len(body))
-        return body
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def read(place: Place) -> bytes:
+        return await read_body(receive, headers or {}, place, service.terms.limits, timeout_s=10)
 
     return await service.handle(method, path, headers or {}, read)
 

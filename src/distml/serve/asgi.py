@@ -83,10 +83,10 @@ async def read_body(
                 if message["type"] == "http.disconnect":
                     raise Problem(400, "client-disconnected", "the client went away before its body had arrived")
                 chunk = message.get("body", b"")
+                if place.num_bytes + len(chunk) > limits.max_body_bytes:
+                    raise too_large(limits)
                 place.hold(len(chunk))
                 chunks.append(chunk)
-                if place.num_bytes > limits.max_body_bytes:
-                    raise too_large(limits)
                 if not message.get("more_body", False):
                     return chunk if len(chunks) == 1 else b"".join(chunks)
     except TimeoutError:
