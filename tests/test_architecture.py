@@ -15,7 +15,7 @@ import distml
 SOURCE = Path(__file__).parents[1] / "src" / "distml"
 FLOORS = [
     {"errors"},
-    {"secrets", "sizes", "code", "ipc", "arrays", "wording", "threads"},
+    {"secrets", "sizes", "code", "ipc", "arrays", "wording", "threads", "softmax"},
     {"config", "storage", "hashing", "images"},
     {"schema", "metrics", "batch", "target_counts"},
     {"derive"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"reading", "features", "models", "tracking"},
     {"data"},
     {"inspection"},
-    {"training", "postprocess", "records", "proposal"},
+    {"training", "postprocess", "records", "proposal", "execution"},
     {"package", "window", "inference_log"},
     {"predictor", "registry"},
     {"tune", "evaluation", "monitor", "serve"},

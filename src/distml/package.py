@@ -1,7 +1,9 @@
 """`ModelPackage`: the one artifact that crosses from training to serving. A folder of data, no code, no pickle.
 
-    manifest.json        format, schema, signature, task, metrics, lineage, sha256 of every other file, its own checksum
-    members/<i>/         model.json, weights.safetensors or model.txt, features.json
+    manifest.json        format, schema, signature, task, metrics, lineage, how each member is executed, sha256 of
+                         every other file, its own checksum
+    members/<i>/         model.json, weights.safetensors or model.txt, features.json; model.onnx, where a network can be
+                         exported and predicts alike
     postprocess.json     member weights, threshold, the target's inverse
     baseline.json        summaries of the training rows and of held-out predictions, for drift
     golden.json          raw rows with the predictions that the reloaded package gave, and the tolerance
@@ -20,15 +22,17 @@ import orjson
 
 from distml.derive import reload_functions
 from distml.errors import PackageError
+from distml.execution import ONNX, Execution, load_member
 from distml.features import FeaturePipeline
-from distml.models import Model, ModelSpec, load_model
+from distml.models import Model, ModelSpec
 from distml.models.own import require_factory
 from distml.postprocess import Postprocess
 from distml.schema import Schema
 from distml.storage import Storage, content_hash, dump_json, file_sha256
 from distml.summary import TableSummary
 
-FORMAT = 3
+FORMAT = 4
+READABLE = (3, FORMAT)  # format 3 doesn't say how members are executed: they are, as they were fitted
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 _REMEDY = "fetch the package again, or roll back to another version"
@@ -36,10 +40,18 @@ _REMEDY = "fetch the package again, or roll back to another version"
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One fitted model and the pipeline that feeds it."""
+    """One fitted model and the pipeline that feeds it.
+
+    execution: what it is to be predicted with, None before that is measured; onnx: its exported form, to be saved.
+    engine: what it is predicted with where it was loaded, and note: why that isn't what was measured to be best.
+    """
 
     model: Model
     pipeline: FeaturePipeline
+    execution: Execution | None = None
+    onnx: bytes | None = None
+    engine: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +96,8 @@ class ModelPackage:
             home.mkdir(parents=True)
             member.model.save(home)
             (home / "features.json").write_bytes(dump_json(member.pipeline.to_dict()))
+            if member.onnx is not None:
+                (home / ONNX).write_bytes(member.onnx)
         (folder / "postprocess.json").write_bytes(dump_json(self.postprocess.to_dict()))
         baseline = {
             "inputs": self.baseline.inputs.to_dict(),
@@ -105,14 +119,22 @@ class ModelPackage:
             "metrics": dict(self.metrics),
             "lineage": dict(self.lineage),
             "num_members": len(self.members),
+            "execution": {
+                str(i): member.execution.to_dict() for i, member in enumerate(self.members) if member.execution
+            },
             "files": {str(path.relative_to(folder)): file_sha256(path) for path in files},
         }
         return {**manifest, "checksum": manifest_checksum(manifest)}
 
     @classmethod
-    def load(cls, folder: Path) -> ModelPackage:
-        """Verifies the checksums, then reads. Raises `PackageError` for anything that isn't as the manifest says,
-        `CodeError` where it needs functions of the user's own that aren't allowed or aren't there."""
+    def load(cls, folder: Path, *, device: str = "cpu", as_fitted: bool = False) -> ModelPackage:
+        """Verifies the checksums, then reads.
+
+        device: where torch computes, `cpu` or `cuda`. as_fitted: predicted by what it was fitted with, whatever was
+        measured, and to be saved again. Raises `PackageError` for anything that isn't as the manifest says, `CodeError`
+        where it needs functions of the user's own that aren't allowed or aren't there, `UsageError` for a device that
+        isn't here.
+        """
         manifest = verify(folder)
         schema = Schema.from_dict(manifest["schema"])
         reload_functions(schema)
@@ -123,7 +145,19 @@ class ModelPackage:
             checksum = manifest["files"][f"members/{index}/features.json"]
             if checksum not in pipelines:
                 pipelines[checksum] = FeaturePipeline.from_dict(_json(home / "features.json"))
-            members.append(Member(model=load_model(home), pipeline=pipelines[checksum]))
+            written = manifest.get("execution", {}).get(str(index))
+            execution = None if written is None else Execution.from_dict(written)
+            loaded = load_member(home, None if as_fitted else execution, device)
+            members.append(
+                Member(
+                    model=loaded.model,
+                    pipeline=pipelines[checksum],
+                    execution=execution,
+                    onnx=(home / ONNX).read_bytes() if as_fitted and (home / ONNX).exists() else None,
+                    engine=loaded.engine,
+                    note=loaded.note,
+                )
+            )
         baseline = _json(folder / "baseline.json")
         golden = folder / GOLDEN
         return cls(
@@ -164,9 +198,9 @@ def verify(folder: Path) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise PackageError("a manifest is JSON", received=str(error), where=str(path)) from error
     written_format = manifest.get("format") if isinstance(manifest, dict) else None
-    if written_format != FORMAT:
+    if written_format not in READABLE:
         raise PackageError(
-            f"a package of format {FORMAT}",
+            f"a package of format {' or '.join(map(str, READABLE))}",
             received=repr(written_format),
             where=str(path),
             remedy="load it with the distml version that wrote it",
@@ -217,8 +251,12 @@ def signature(schema: Schema, postprocess: Postprocess) -> dict[str, Any]:
 
 
 def package_id(manifest: Mapping[str, Any]) -> str:
-    """A package's content hash: the checksums of its files, whatever its name, metrics or lineage."""
-    return content_hash(dict(manifest["files"]))
+    """A package's content hash: the checksums of its files, whatever its name, metrics or lineage.
+
+    Without exported forms: they are the same weights once more, there or not by what is installed where it was packed.
+    What was measured lies in the manifest, so the same config, data and seed give the same hash.
+    """
+    return content_hash({name: sha for name, sha in manifest["files"].items() if Path(name).name != ONNX})
 
 
 def _json(path: Path) -> Any:

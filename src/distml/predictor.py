@@ -38,14 +38,25 @@ class Predictor:
         self._cleaner = package.members[0].pipeline
 
     @classmethod
-    def load(cls, folder: str | Path) -> Predictor:
-        """Verifies a package's checksums, loads it and replays its golden rows.
+    def load(cls, folder: str | Path, device: str = "cpu") -> Predictor:
+        """Verifies a package's checksums, loads it and replays its golden rows, on the engines that will predict.
 
-        Raises `PackageError` when it is damaged or doesn't reproduce the predictions that it was made with.
+        device: where torch computes, `cpu` or `cuda`. Raises `PackageError` when it is damaged or doesn't reproduce the
+        predictions that it was made with, `UsageError` for a device that isn't here.
         """
-        predictor = cls(ModelPackage.load(Path(folder)))
+        predictor = cls(ModelPackage.load(Path(folder), device=device))
         predictor.replay(str(folder))
         return predictor
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """What each member is predicted with: torch, onnx or lightgbm; empty unless it was loaded from a folder."""
+        return tuple(member.engine for member in self.package.members if member.engine is not None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What isn't as it was measured to be best, and how to have it so; each for people."""
+        return tuple(dict.fromkeys(member.note for member in self.package.members if member.note is not None))
 
     def predict(self, table: Any) -> Prediction:
         """Predictions for every row of a raw pyarrow table or pandas frame.

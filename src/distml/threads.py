@@ -6,6 +6,7 @@ for each other, and for the replicas beside it. Which libraries are loaded follo
 
 from __future__ import annotations
 
+import os
 import sys
 
 _chosen: int | None = None
@@ -25,9 +26,12 @@ def set_threads(n: int) -> None:
     settle_torch()
 
 
-def num_threads(default: int = 0) -> int:
-    """The number that was chosen; `default` where none was, of which 0 lets a library take what it takes."""
-    return default if _chosen is None else _chosen
+def num_threads() -> int:
+    """The number that was chosen; else OMP_NUM_THREADS, which Ray sets for its workers; else 0, as a library likes."""
+    if _chosen is not None:
+        return _chosen
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() else 0
 
 
 def settle_torch() -> None:

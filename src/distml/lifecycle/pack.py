@@ -5,10 +5,13 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 from distml.config import RunConfig
+from distml.execution import choose
+from distml.execution.choice import SIZES
 from distml.lifecycle import warm
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched
@@ -91,17 +94,27 @@ def _code(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     return columns | {place_of(key): ref.to_dict() for key, ref in code_of(config.model).items()}
 
 
+def with_engines(package: ModelPackage, rows: Any) -> ModelPackage:
+    """The package with what each member is to be executed by, measured on rows of a cleaned pyarrow table."""
+    some, members = rows.slice(0, max(SIZES)), []
+    for member in package.members:
+        trial = choose(member.model, member.pipeline.encode(some))
+        members.append(replace(member, execution=trial.execution, onnx=trial.onnx))
+    return replace(package, members=tuple(members))
+
+
 def pack(package: ModelPackage, rows: Any, storage: Storage, key: str) -> str:
     """Writes a package and returns its content hash. rows: a cleaned pyarrow table that golden rows are taken from.
 
-    It is written twice over: golden rows are predicted by what was read back, not by what was in memory.
+    It is written twice over: golden rows are predicted by what was read back, not by what was in memory, as it was
+    fitted; then they are replayed on the engines that were chosen.
     """
     with storage.new_folder(key) as folder:
         draft = folder / "draft"
         package.save(draft)
-        reloaded = ModelPackage.load(draft)
+        reloaded = ModelPackage.load(draft, as_fitted=True)
         shutil.rmtree(draft)
-        with_golden(reloaded, rows).save(folder)
+        with_engines(with_golden(reloaded, rows), rows).save(folder)
         Predictor.load(folder)  # replays the golden rows
         manifest = verify(folder)
     return package_id(manifest)

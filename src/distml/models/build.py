@@ -12,6 +12,7 @@ from distml.batch import FeatureBatch
 from distml.errors import PackageError
 from distml.models import cnn, ft_transformer, linear, mlp, own, resnet, tabm, trees
 from distml.models.base import Family, Model, ModelSpec
+from distml.threads import settle_torch
 
 _MODULES = (linear, mlp, resnet, ft_transformer, tabm, cnn, trees, own)
 FAMILIES: Mapping[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
@@ -45,4 +46,5 @@ def load_model(folder: Path) -> Model:
         return trees.TreeModel.load(folder, spec)
     from distml.models.network import NetworkModel
 
+    settle_torch()
     return NetworkModel.load(folder, spec, build_network(spec))

@@ -60,7 +60,7 @@ def build(spec: ModelSpec) -> nn.Module:
             self, numeric: torch.Tensor, categorical: torch.Tensor, tensors: Tensors | None = None
         ) -> torch.Tensor:
             first, biases = self.tokens.weight[:1], self.tokens.weight[1:]
-            parts = [first.expand(len(numeric), 1, width)]
+            parts = [first.expand(numeric.shape[0], 1, width)]
             if self.numbers is not None:
                 parts.append(self.numbers(numeric))
             if self.categories is not None:

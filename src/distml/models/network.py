@@ -12,6 +12,7 @@ from torch import nn
 from distml.batch import FeatureBatch
 from distml.errors import PackageError
 from distml.models.base import ModelSpec
+from distml.models.groups import whole_groups
 from distml.storage import dump_json
 
 WEIGHTS = "weights.safetensors"
@@ -34,7 +35,7 @@ class NetworkModel:
         self._device = next(module.parameters()).device
 
     def predict(self, batch: FeatureBatch) -> np.ndarray:
-        rows = self._rows_at_once()
+        rows = self.rows_at_once
         chunks = [slice(start, start + rows) for start in range(0, len(batch), rows)]
         with torch.inference_mode():
             outputs = [self._forward(batch, chunk) for chunk in chunks]
@@ -49,13 +50,18 @@ class NetworkModel:
         return scores(self.module(numeric, categorical, tensors), self.spec.task)[: len(batch.numeric[chunk])]
 
     def _moved(self, array: np.ndarray) -> torch.Tensor:
-        return _as_tensor(_whole_groups(array)).to(self._device)
+        return _as_tensor(whole_groups(array, _GROUP)).to(self._device)
 
-    def _rows_at_once(self) -> int:
+    @property
+    def rows_at_once(self) -> int:
         """A whole number of groups, fewer rows where the network holds many numbers for each."""
         numbers = max(self.spec.input.num_pixels, getattr(self.module, "numbers_per_row", 1), 1)
         rows = min(_CHUNK, _CHUNK_NUMBERS.get(self._device.type, 1 << 26) // numbers)
         return max(_GROUP, rows - rows % _GROUP)
+
+    def on(self, device: str) -> NetworkModel:
+        """The model with its module moved to a device."""
+        return NetworkModel(self.spec, self.module.to(device))
 
     def save(self, folder: Path) -> None:
         from safetensors.torch import save_file
@@ -108,12 +114,6 @@ def parameter_groups(module: Any) -> list[dict[str, Any]]:
     others = [parameter for parameter in module.parameters() if id(parameter) in free]
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-def _whole_groups(array: np.ndarray) -> np.ndarray:
-    """[n, ...] with rows of zeros added until n is a multiple of the group."""
-    missing = -len(array) % _GROUP
-    return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)]) if missing else array
 
 
 def _as_tensor(array: np.ndarray) -> torch.Tensor:

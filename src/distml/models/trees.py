@@ -11,6 +11,7 @@ import numpy as np
 from distml.batch import FeatureBatch
 from distml.models.base import Family, ModelSpec, Params
 from distml.storage import dump_json
+from distml.threads import num_threads
 
 MODEL = "model.txt"
 ROUNDS_PER_EPOCH = 20
@@ -97,8 +98,8 @@ class TreeModel:
         if not len(batch):
             return np.empty(0) if self.spec.task == "regression" else np.empty((0, k))
         # Waking threads for a few rows takes longer than predicting them.
-        num_threads = self._num_threads if len(batch) > _FEW_ROWS else 1
-        raw = self.booster.predict(matrix(batch), num_threads=num_threads)
+        threads = (self._num_threads or num_threads()) if len(batch) > _FEW_ROWS else 1
+        raw = self.booster.predict(matrix(batch), num_threads=threads)
         return np.column_stack([1 - raw, raw]) if self.spec.task == "binary" else np.asarray(raw)
 
     def save(self, folder: Path) -> None:

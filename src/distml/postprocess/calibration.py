@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from distml.config.postprocess import CalibrationMethod
+from distml.softmax import softmax
 
 _TINY = 1e-12  # a probability of zero has no logarithm
 
@@ -25,7 +26,7 @@ class Temperature:
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float64 [n, k]."""
-        return _softmax(_log(probabilities) / self.temperature)
+        return softmax(_log(probabilities) / self.temperature)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _fit_temperature(probabilities: np.ndarray, target: np.ndarray, weights: np.
     logs = _log(probabilities)
 
     def loss(log_temperature: float) -> float:
-        return _log_loss(_softmax(logs / np.exp(log_temperature)), target, weights)
+        return _log_loss(softmax(logs / np.exp(log_temperature)), target, weights)
 
     found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return Temperature(float(np.exp(found.x)))
@@ -130,13 +131,7 @@ _FITS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Calibration]] = 
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.clip(probabilities, _TINY, 1.0))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    from scipy.special import softmax
-
-    return softmax(logits, axis=1)
+    return np.log(probabilities.clip(_TINY, 1.0))
 
 
 def _log_loss(probabilities: np.ndarray, target: np.ndarray, weights: np.ndarray) -> float:
