@@ -1,3 +1,4 @@
+import sys
 from datetime import UTC, date, datetime
 
 import orjson
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distml.errors import DataError
-from distml.records import extra_columns, records_from_table, row_json_schema, table_from_records
+from distml.records import extra_columns, records_from_table, row_json_schema, table_from_columns, table_from_records
 from distml.schema import Column, Schema
 
 SCHEMA = Schema(
@@ -183,15 +184,83 @@ def test_records_are_json_ready(values, records):
 
 
 def test_row_json_schema():
+    number = {"type": ["number", "null"], "minimum": -sys.float_info.max, "maximum": sys.float_info.max}
     words = ["string", "number", "boolean", "null"]
-    assert row_json_schema(SCHEMA) == {
+    assert row_json_schema(SCHEMA.with_optional({"at"})) == {
         "type": "object",
         "properties": {
-            "size": {"type": ["number", "null"]},
+            "size": number,
             "color": {"type": words},
-            "flag": {"type": words},
+            "flag": {"type": words, "enum": [True, False, "true", "false", 1, 0, None]},
             "at": {"type": ["string", "null"], "format": "date-time"},
-            "secret": {"type": ["number", "null"]},
+            "secret": number,
         },
-        "required": ["size", "color", "flag", "at", "secret"],
+        "required": ["size", "color", "flag", "secret"],
     }
+
+
+# Columns that a request may leave out
+
+
+OPTIONAL = SCHEMA.with_optional({"size", "color", "y"})
+
+
+def test_optional_columns_may_be_left_out_and_are_null():
+    table = table_from_records([ROW, {name: ROW[name] for name in ("flag", "at", "secret")}], OPTIONAL)
+    assert table.column("size").to_pylist() == [1.5, None]
+    assert table.column("color").to_pylist() == ["red", None]
+    assert table.schema == table_from_records([ROW], SCHEMA).schema
+
+
+def test_a_column_that_is_not_optional_may_not():
+    with pytest.raises(DataError, match="every column that the model was fitted on") as caught:
+        table_from_records([{"flag": True, "at": None}], OPTIONAL)
+    assert caught.value.where == "row 0, column secret"
+
+
+@pytest.mark.parametrize(
+    ("rows", "extra"),
+    [
+        ([{"flag": 1, "at": 2, "secret": 3, "more": 4}], {"more": 1}),  # as many keys as the schema has, but for one
+        ([{"flag": 1, "at": 2, "secret": 3}], {}),
+        ([ROW | {"more": 1}, ROW], {"more": 1}),
+    ],
+)
+def test_extra_columns_are_found_among_optional_ones(rows, extra):
+    assert extra_columns(rows, OPTIONAL) == extra
+
+
+def test_optional_columns_are_kept_with_the_schema():
+    assert Schema.from_dict(OPTIONAL.to_dict()) == OPTIONAL
+    older = {
+        "columns": [{k: v for k, v in column.items() if k != "optional"} for column in SCHEMA.to_dict()["columns"]]
+    }
+    assert Schema.from_dict(older) == SCHEMA
+
+
+# Columns
+
+
+def test_columns_are_read_as_records_are():
+    rows = [ROW, {**ROW, "size": None, "flag": "no"}]
+    columns = {name: [row[name] for row in rows] for name in ROW} | {"more": [1, 2]}
+    assert table_from_columns(columns, 2, SCHEMA) == table_from_records(rows, SCHEMA)
+
+
+def test_optional_columns_of_columns_are_null():
+    columns = {name: [value] * 2 for name, value in ROW.items() if name not in ("size", "color")}
+    table = table_from_columns(columns, 2, OPTIONAL)
+    assert table.column("size").to_pylist() == table.column("color").to_pylist() == [None, None]
+    assert table.schema == table_from_records([ROW], SCHEMA).schema
+
+
+def test_a_wrong_value_of_a_column_has_its_row():
+    with pytest.raises(DataError) as caught:
+        table_from_columns({name: [value, value] for name, value in ROW.items()} | {"size": [1, "x"]}, 2, SCHEMA)
+    assert (caught.value.where, caught.value.received) == ("row 1, column size", "'x'")
+
+
+def test_an_absent_column_of_columns_is_named():
+    with pytest.raises(DataError) as caught:
+        table_from_columns({name: [value] for name, value in ROW.items() if name != "at"}, 1, SCHEMA)
+    assert caught.value.where == "column at"
