@@ -84,6 +84,7 @@ def test_a_shadow_is_told_apart_from_what_callers_got():
     assert value(found, "distml_shadow_score_difference_total", **labels) == 1.5
     assert value(found, "distml_shadow_score_difference_max", **labels) == 0.75
     assert value(found, "distml_rows_total", **LIVE) == 9
+    assert not [key for key in found if key[0].startswith("distml_shadow_") and ("role", "live") in key]
 
 
 def test_what_stands_now():

@@ -10,20 +10,23 @@ from distml.window import Counts, Window
 
 COMMON = ("model", "version", "role")
 """Labels of every counter. role: `live` of callers' requests, `shadow` of those that a version only heard."""
+SHADOW = "shadow"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counter:
-    """name: without the `_total` that Prometheus asks for; labels: beside `COMMON`; read: label values -> count."""
+    """name: without the `_total` that Prometheus asks for; labels: beside `COMMON`; read: label values -> count;
+    of_shadow: counted of shadows alone."""
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
     read: Callable[[Counts], Mapping[tuple[str, ...], float]]
+    of_shadow: bool = False
 
 
 def common_labels(model: str, version: int, is_shadow: bool) -> tuple[str, str, str]:
-    return model, str(version), "shadow" if is_shadow else "live"
+    return model, str(version), SHADOW if is_shadow else "live"
 
 
 def deltas(model: str, windows: Iterable[Window]) -> list[tuple[str, dict[str, str], float]]:
@@ -83,18 +86,18 @@ COUNTERS = (
     ),
     Counter(
         name="distml_shadow_rows", help="rows whose answers by a shadow were compared with those given",
-        read=_alone(lambda counts: counts.compared),
+        of_shadow=True, read=_alone(lambda counts: counts.compared),
     ),
     Counter(
         name="distml_shadow_skipped_requests", help="requests that a shadow was not asked, being busy",
-        read=_alone(lambda counts: counts.skipped),
+        of_shadow=True, read=_alone(lambda counts: counts.skipped),
     ),
     Counter(
         name="distml_shadow_differing_rows", help="rows to which a shadow would have given another answer",
-        read=_alone(lambda counts: counts.differing),
+        of_shadow=True, read=_alone(lambda counts: counts.differing),
     ),
     Counter(
         name="distml_shadow_score_difference", help="sum of the absolute differences of a shadow's scores",
-        read=_alone(lambda counts: counts.difference),
+        of_shadow=True, read=_alone(lambda counts: counts.difference),
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
-from distml.serve.counters import COMMON, COUNTERS, common_labels
+from distml.serve.counters import COMMON, COUNTERS, SHADOW, common_labels
 from distml.window import Histogram
 
 _MICROSECONDS = 1e6
@@ -41,9 +41,10 @@ class _Collector:
             (common_labels(self._metrics["name"], version, is_shadow), counts)
             for (version, is_shadow), counts in sorted(self._metrics["counts"].items())
         ]
+        shadows = [(common, counts) for common, counts in known if common[-1] == SHADOW]
         for counter in COUNTERS:
             family = CounterMetricFamily(counter.name, counter.help, labels=[*COMMON, *counter.labels])
-            for common, counts in known:
+            for common, counts in shadows if counter.of_shadow else known:
                 for values, count in counter.read(counts).items():
                     family.add_metric([*common, *values], count)
             yield family
@@ -57,7 +58,7 @@ class _Collector:
         greatest = GaugeMetricFamily(
             "distml_shadow_score_difference_max", "greatest absolute difference of a shadow's scores", labels=COMMON
         )
-        for common, counts in known:
+        for common, counts in shadows:
             greatest.add_metric(common, counts.max_difference)
         yield greatest
 
