@@ -30,6 +30,8 @@ def carry_out(
     A service is held until Ctrl-C, or with `detach` by a process of its own. live: the record of a service on whose
     cluster to work. Nothing is started for a config that will be refused.
     """
+    from distml.cluster import nodes
+    from distml.cluster.capacity import check_replicas
     from distml.cluster.on_ray import Signals, named_address
     from distml.errors import ConfigError
     from distml.lifecycle.endpoint import Endpoint
@@ -48,6 +50,8 @@ def carry_out(
     try:
         reporter.stage("cluster" if engine == "ray" else "prepare", "…")
         with contextlib.closing(reporter), _cluster(engine, live, signals) as state:
+            if deploy:
+                check_replicas(nodes.cluster(), config.serve)
             outcome = work(_resources(config, engine, reporter, state))
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             serves, is_held = deploy and promoted, False
