@@ -11,6 +11,7 @@ from distml.cli.options import DEFAULT_STORAGE, Json, Reference, StorageOption
 from distml.cli.output import begin, result, say
 
 if TYPE_CHECKING:
+    from distml.config.rollout import RolloutConfig
     from distml.registry import Version
     from distml.storage import Storage
 
@@ -22,36 +23,104 @@ def register(app: typer.Typer) -> None:
 def deploy(
     reference: Reference,
     port: Annotated[int | None, typer.Option("--port", help="the endpoint's port, over serve.port")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="serve in the background; `distml down` ends it")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="serve in the background, `distml down` ends it; don't follow a rollout")
+    ] = False,
+    shadow: Annotated[
+        float | None, typer.Option("--shadow", help="only listen for so long, over serve.rollout", metavar="SECONDS")
+    ] = None,
+    canary: Annotated[
+        str | None, typer.Option("--canary", help="5,25,100: percentages, over serve.rollout", metavar="PERCENTS")
+    ] = None,
+    step_s: Annotated[float | None, typer.Option("--step-s", help="how long each lasts, over serve.rollout")] = None,
+    share: Annotated[
+        float | None,
+        typer.Option("--share", help="A/B test: so much of the requests, until ended", metavar="PERCENT"),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="why, for the audit log", metavar="TEXT")] = None,
     storage: StorageOption = DEFAULT_STORAGE,
     json: Json = False,
 ) -> None:
-    """Serves a registered version until Ctrl-C. Where its model is served already, swaps the version in."""
+    """Serves a registered version until Ctrl-C. Where its model is served already, the version takes over there: at
+    once, or step by step as serve.rollout or the options say."""
     begin(json)
-    from distml.cluster.on_ray import Signals
-    from distml.lifecycle.deploy import config_of, require_code, swap_live
+    from distml.cli.rollout import plan_of
+    from distml.lifecycle.configs import config_of
+    from distml.package import require_code
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 
     home = Storage(storage)
     version = resolve(StoreRegistry(home), reference)
     config = config_of(home, version)
-    require_code(home, version)
+    require_code(home, version.package)
     if port is not None:
         _check_port_of_service(home, version.name, port)
         config = config.model_copy(update={"serve": config.serve.model_copy(update={"port": port})})
-    url = swap_live(home, version)
-    if url is None and detach:
-        url = detached(version, home, port)
-    if url is not None:
-        document = {"name": version.name, "version": version.number, "endpoint": url}
-        result(document, f"{version.label} is served at {url}")
+    plan = plan_of(config.serve.rollout, shadow, canary, step_s)
+    if _taken_over(home, version, plan, share, reason, detach):
         return
+    given = {"--shadow": shadow, "--canary": canary, "--step-s": step_s, "--share": share}
+    _check_none([option for option, value in given.items() if value is not None], version)
+    if detach:
+        _tell(version, detached(version, home, port))
+        return
+    from distml.cluster.on_ray import Signals
     from distml.lifecycle.hold import serve
 
     signals = Signals()
     signals.install()
     serve(config, home, version, signals, ready=lambda url: _announce(version, home, url), say=say)
+
+
+def _taken_over(
+    storage: Storage, version: Version, plan: RolloutConfig, share: float | None, reason: str | None, detach: bool
+) -> bool:
+    """Lets a version take over in its model's service; whether there is one. Exits with 3 where it is rolled back."""
+    from distml.cli.rollout import follow, phase_line
+    from distml.lifecycle.takeover import Wish, take_over
+    from distml.lifecycle.versions import check_refusal
+    from distml.lifecycle.who import this_user
+    from distml.registry import StoreRegistry
+
+    is_promotion = share is None and not plan.is_at_once
+    wish = Wish(
+        version=version, plan=plan, action="promote" if is_promotion else "keep", shared=share, by=this_user(),
+        reasons=(reason or "by hand",),
+    )  # fmt: skip
+    registry = StoreRegistry(storage)
+    taken = take_over(storage, wish, (lambda: check_refusal(registry, version, reason)) if is_promotion else None)
+    if taken is None:
+        return False
+    rollout, url = taken
+    if not is_promotion:
+        _tell(version, url)
+        return True
+    from distml.lifecycle.rollouts import current
+
+    about = (current(storage, version.name) or {}) if detach else follow(storage, rollout)
+    number = about["challenger"] if about["percent"] == 100 else about["before"]
+    document = {"name": version.name, "version": number, "endpoint": url, "rollout": about}
+    result(document, f"{version.label}: {phase_line(about)}; {version.name}/{number} is served at {url}")
+    if about["phase"] == "rolled back":
+        raise typer.Exit(3)
+    return True
+
+
+def _check_none(options: list[str], version: Version) -> None:
+    from distml.errors import UsageError
+
+    if options:
+        raise UsageError(
+            "a version takes over step by step from one that is served",
+            received=f"{', '.join(options)}, and {version.name} isn't served",
+            remedy=f"leave {'it' if len(options) == 1 else 'them'} out",
+        )
+
+
+def _tell(version: Version, url: str) -> None:
+    document = {"name": version.name, "version": version.number, "endpoint": url}
+    result(document, f"{version.label} is served at {url}")
 
 
 def _check_port_of_service(storage: Storage, name: str, port: int) -> None:

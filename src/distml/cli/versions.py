@@ -37,7 +37,7 @@ def promote(
 
 
 def rollback(name: Name, reason: Reason = None, storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:
-    """Makes the champion before the present one champion again, and serves it where the model is served."""
+    """Ends a rollout that is under way; else the champion before is champion again, and serves where the model does."""
     begin(json)
     from distml.lifecycle.versions import rollback as go_back
     from distml.storage import Storage
@@ -47,7 +47,7 @@ def rollback(name: Name, reason: Reason = None, storage: StorageOption = DEFAULT
 
 
 def _show(storage: Storage, moved: Moved) -> None:
-    from distml.lifecycle.versions import mirror_champion
+    from distml.lifecycle.mirror import mirror_champion
 
     unmirrored = mirror_champion(storage, moved.version)
     if unmirrored is not None:
@@ -58,7 +58,9 @@ def _show(storage: Storage, moved: Moved) -> None:
         "before": moved.before.number if moved.before else None,
         "endpoint": moved.endpoint,
         "mirrored": unmirrored is None,
+        **({"ended": moved.ended} if moved.ended is not None else {}),
     }
+    ended = f"; the rollout of {moved.version.name}/{moved.ended} is ended" if moved.ended is not None else ""
     before = f", after {moved.before.label}" if moved.before else ""
     served = f"served at {moved.endpoint}" if moved.endpoint else "not served"
-    result(document, f"{moved.version.label} is champion{before}; {served}")
+    result(document, f"{moved.version.label} is champion{before}; {served}{ended}")

@@ -14,7 +14,7 @@ from distml.config.source import written_like
 from distml.data.engine import Engine
 from distml.errors import ConfigError, DataError, did_you_mean
 from distml.images import is_encoded, is_tensor
-from distml.lifecycle.deploy import config_of
+from distml.lifecycle.configs import config_of
 from distml.lifecycle.scoring import Scored, ScoringJob
 from distml.lifecycle.scoring.destination import Destination
 from distml.lifecycle.scoring.parts import check_types

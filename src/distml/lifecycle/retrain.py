@@ -8,7 +8,7 @@ from typing import Any
 from distml.config import PointConfig, RunConfig, SourceConfig, with_absolute_paths
 from distml.config.source import written_like
 from distml.errors import ConfigError, DataError
-from distml.lifecycle.deploy import config_of
+from distml.lifecycle.configs import config_of
 from distml.lifecycle.prepare import prepare_key
 from distml.lifecycle.prepared import Prepared
 from distml.reading.sql import one_state

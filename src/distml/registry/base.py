@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from distml.errors import NotFoundError
 from distml.registry.standing import pruned_error
 
-Action = Literal["register", "promote", "refuse", "rollback", "prune"]
+Action = Literal["register", "roll out", "promote", "refuse", "rollback", "prune"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,8 +79,8 @@ def _objection(rollout: Rollout, sight: Sight, totals: Base, now: float) -> str 
         return f"a replica refused it: {sight.refused}"
     if rollout.served_at is None and not sight.is_loaded and now - rollout.asked_at > LOAD_TIMEOUT_S:
         return f"it was not loaded within {LOAD_TIMEOUT_S:g} s"
-    if rollout.action == "rollback" or rollout.base is None:  # there is nowhere better to go
-        return None
+    if rollout.action == "rollback" or rollout.before in (None, rollout.challenger) or rollout.base is None:
+        return None  # there is nowhere better to go
     stretch = totals.since(rollout.base)
     return None if stretch is None else verdict(stretch.challenger, rollout.plan.rollback_on, rollout.stretch)
 

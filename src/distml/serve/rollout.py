@@ -95,6 +95,11 @@ class Rollout:
         return self.phase in ("done", "rolled back")
 
     @property
+    def is_at_once(self) -> bool:
+        """Whether it began with all requests."""
+        return (self.history[0].phase if self.history else self.phase) in ("watch", "done")
+
+    @property
     def percent(self) -> float:
         """The challenger's share of the requests."""
         if self.phase == "canary":
@@ -105,6 +110,12 @@ class Rollout:
     def takes_champion(self) -> bool:
         """Whether the challenger is to be champion by now."""
         return self.action != "keep" and self.served_at is not None and self.phase in ("watch", "done")
+
+    @property
+    def gives_champion_back(self) -> bool:
+        """Whether the challenger, had this rollout made it champion, is not to be it any more."""
+        is_new = self.expected not in (self.challenger.version, None)
+        return self.phase == "rolled back" and self.action == "promote" and is_new
 
     @property
     def main(self) -> Deployed:
