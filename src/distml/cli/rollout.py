@@ -43,12 +43,11 @@ def follow(storage: Storage, rollout: Rollout) -> dict[str, Any]:
             for line in told.of(about):
                 say(line)
     except KeyboardInterrupt:
-        say(
-            f"distml: the rollout goes on; distml status {rollout.name} shows it, distml rollback {rollout.name} ends it"
-        )
-    about = rollouts.current(storage, rollout.name)
-    assert about is not None, "it was begun"
-    return about
+        name = rollout.name
+        say(f"distml: the rollout goes on; distml status {name} shows it, distml rollback {name} ends it")
+    now = rollouts.current(storage, rollout.name)
+    assert now is not None, "it was begun"
+    return now
 
 
 class Lines:

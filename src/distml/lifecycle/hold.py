@@ -218,12 +218,14 @@ def _behind_what_runs(config: RunConfig, say: Say) -> RunConfig:
 
 
 def withdraw(name: str) -> None:
-    """Ends what serves and watches a model on this process's cluster."""
+    """Ends what serves, keeps and watches a model on this process's cluster."""
     import ray
     from ray import serve
 
+    from distml.lifecycle.keeper import on_ray as keeper
     from distml.monitor.on_ray import actor_name
 
+    keeper.end(name)  # first, as it would bring replicas to what is wanted
     serve.delete(name)
     with contextlib.suppress(ValueError):  # no such actor
         ray.kill(ray.get_actor(actor_name(name), namespace=NAMESPACE))
