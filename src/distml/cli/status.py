@@ -8,7 +8,7 @@ import typer
 
 from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
 from distml.cli.output import begin, moment, result, table
-from distml.cli.service_view import service_lines
+from distml.cli.service_view import rollout_line, service_lines
 
 
 def register(app: typer.Typer) -> None:
@@ -44,10 +44,12 @@ def _overview_text(entries: list[dict[str, Any]]) -> str:
 
 
 def _details_text(about: dict[str, Any]) -> str:
+    rollout = about["rollout"]
     lines = [
         f"{about['name']}: {about['versions']} versions ({about['pruned']} pruned), "
         f"champion {_cell(about['champion'])}, before it {_cell(about['previous'])}",
         f"served: {_cell(about['served'])} {_where(about)}".rstrip(),
+        *([rollout_line(rollout)] if rollout and (rollout["before"] or not rollout["is_over"]) else []),
         *(f"  {line}" for line in (service_lines(about["service"]) if about["service"] else [])),
         "",
         *(_decision_text(decision) for decision in about["audit"]),

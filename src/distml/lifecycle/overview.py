@@ -8,6 +8,7 @@ from typing import Any
 
 from distml.cluster.on_ray import NAMESPACE, connected
 from distml.errors import NotFoundError
+from distml.lifecycle import rollouts
 from distml.lifecycle.live import LiveRecord
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
@@ -41,11 +42,12 @@ def overview(storage: Storage, name: str) -> dict[str, Any]:
 
 
 def details(storage: Storage, name: str) -> dict[str, Any]:
-    """`overview`, the audit log's last entries, and what is known of the service where the model is served."""
+    """`overview`, the audit log's last entries, the newest rollout, and what is known of the service where the model is
+    served."""
     about = overview(storage, name)
     audit = [decision.to_dict() for decision in StoreRegistry(storage).audit(name)[-NUM_DECISIONS:]]
     service = service_report(storage, name) if about["served"] is not None else None
-    return {**about, "audit": audit, "service": service}
+    return {**about, "audit": audit, "rollout": rollouts.current(storage, name), "service": service}
 
 
 def monitor_report(storage: Storage, name: str) -> dict[str, Any]:
