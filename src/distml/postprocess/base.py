@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,15 @@ class Postprocess:
             codes = (probabilities[:, 1] >= self.threshold).astype(np.int64)
         else:
             codes = probabilities.argmax(axis=1)
-        labels = np.empty(len(target.labels), object)
-        labels[:] = target.labels
-        return Prediction(values=labels[codes], probabilities=probabilities, labels=target.labels)
+        return Prediction(values=self._labels[codes], probabilities=probabilities, labels=target.labels)
+
+    @cached_property
+    def _labels(self) -> np.ndarray:
+        """Of a target of classes, object [k]."""
+        assert isinstance(self.target, ClassTarget)
+        labels = np.empty(len(self.target.labels), object)
+        labels[:] = self.target.labels
+        return labels
 
     def to_dict(self) -> dict[str, Any]:
         return {
