@@ -9,6 +9,7 @@ before; its workers are started, and load the model, within the time that is mea
 from __future__ import annotations
 
 import argparse
+import asyncio
 import statistics
 import tempfile
 import time
@@ -28,7 +29,10 @@ from distml.lifecycle.run import Resources, run
 from distml.predictor import Predictor
 from distml.records import records_from_table
 from distml.registry import Version
+from distml.serve.admission import Place
+from distml.serve.live import Live, Serving
 from distml.serve.service import Service
+from distml.serve.traffic import Deployed, Traffic
 from distml.storage import Storage
 
 CONFIG = """
@@ -58,8 +62,16 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def request_rows(service: Service, rows: list[dict[str, object]]) -> None:
-    for row in rows:
-        assert service.handle("POST", "/predict", {}, orjson.dumps(row)).status == 200
+    async def one_after_another() -> None:
+        for row in rows:
+            body = orjson.dumps(row)
+
+            async def read(place: Place, body: bytes = body) -> bytes:
+                return body
+
+            assert (await service.handle("POST", "/predict", {}, read)).status == 200
+
+    asyncio.run(one_after_another())
 
 
 def main() -> None:
@@ -80,7 +92,9 @@ def measure(folder: Path, num_rows: int, num_files: int, family: str, num_rounds
         pq.write_table(table_of(num_rows // num_files, i + 1), folder / "in" / f"{i:03d}.parquet")
     source = SourceConfig(uri=str(folder / "in"))
     service = Service("bench")
-    service.swap(version.number, predictor)
+    main = Deployed(version=version.number, package=version.package)
+    live = Live(version.number, predictor, max_batch_rows=512)
+    service.swap(Serving(traffic=Traffic(main=main), main=live, by_number={live.number: live}))
     requests = records_from_table(table_of(NUM_REQUESTS, 0).drop_columns(["y"]))
 
     def score(engine: Engine) -> None:

@@ -14,7 +14,10 @@ from distml.predictor import NUM_GOLDEN, Predictor, num_golden
 from distml.records import records_from_table, row_json_schema, table_from_records
 from distml.schema import Column, Schema
 from distml.serve.service import Service
+from distml.serve.tables import predict_table
+from distml.serve.wire import Rows
 from pictures import bars, picture_package, picture_table, written
+from services import ask, service_of
 
 
 @pytest.fixture(scope="module", params=["linear", "mlp", "trees"])
@@ -32,13 +35,11 @@ def predictor(package, tmp_path_factory) -> Predictor:
 
 @pytest.fixture
 def service(predictor) -> Service:
-    service = Service("pictures")
-    service.swap(1, predictor)
-    return service
+    return service_of(predictor, "pictures")
 
 
 def post(service: Service, rows) -> tuple[int, dict]:
-    reply = service.handle("POST", "/predict", {}, orjson.dumps({"rows": rows}))
+    reply = ask(service, "POST", "/predict", orjson.dumps({"rows": rows}))
     return reply.status, orjson.loads(reply.body)
 
 
@@ -96,19 +97,18 @@ def test_a_damaged_image_is_a_422_that_names_row_and_column(service, image, rule
 def test_windows_hold_brightness_not_pixels(service, predictor):
     rows = [{"image": image.tolist(), "size": 0.0} for image in bars(5)[0]]
     post(service, rows)
-    assert service._live.seen.rows[0][0].table.column("image").type == pa.float64()
-    service.take_windows()
-    (window,) = service.take_windows()
+    assert predict_table(predictor, Rows(records=rows))[0].table.column("image").type == pa.float64()
+    (window,) = service.take_windows(is_last=True)
     seen = window.inputs.columns["image"]
     assert (seen.count, seen.nulls) == (5, 0)
     assert seen.mean == pytest.approx(bars(5)[0].mean(), rel=1e-9)
 
 
 def test_the_schema_and_its_example_work(service):
-    document = orjson.loads(service.handle("GET", "/schema", {}, b"").body)
+    document = orjson.loads(ask(service, "GET", "/schema").body)
     assert document["properties"]["image"]["type"] == ["string", "array", "null"]
     assert post(service, document["examples"])[0] == 200
-    assert service.handle("GET", "/docs", {}, b"").status == 200
+    assert ask(service, "GET", "/docs").status == 200
 
 
 def test_a_missing_image_is_predicted(service):

@@ -25,9 +25,9 @@ from distml.package import ModelPackage
 from distml.predictor import Predictor
 from distml.records import row_json_schema
 from distml.schema import Schema
-from distml.serve.service import Service
 from distml.storage import Storage
 from own_code import HELPERS
+from services import ask, service_of
 
 CONFIG = """
 name: homes
@@ -142,10 +142,9 @@ def test_scoring_a_file_and_asking_over_http_see_the_same_values(result, predict
     source = source_of(result.storage, result.version, str(tmp_path / "in.parquet"))
     predict_table(result.version, result.storage, source, f"{tmp_path}/out.parquet", LocalEngine())
     scored = pq.read_table(tmp_path / "out.parquet")
-    service = Service("homes")
-    service.swap(1, predictor)
+    service = service_of(predictor, "homes")
     records = [{**row, "when": row["when"].isoformat()} for row in raw.to_pylist()]
-    answers = [orjson.loads(service.handle("POST", "/predict", {}, orjson.dumps(row)).body) for row in records]
+    answers = [orjson.loads(ask(service, "POST", "/predict", orjson.dumps(row)).body) for row in records]
     assert [answer["predictions"][0] for answer in answers] == scored.column("prediction").to_pylist()
     shares = [answer["probabilities"][0]["yes"] for answer in answers]
     assert shares == scored.column("probability_yes").to_pylist()
@@ -252,11 +251,10 @@ def test_a_function_that_fails_over_http_is_the_servers_fault(home, tmp_path, ow
     code.allow([own_package])
     config = config_of(home, functions(own_package, "picky", "rooms"), f"storage={tmp_path / 'store'}")
     result = run(config, Resources())
-    service = Service("homes")
-    service.swap(1, Predictor.load(Path(result.storage.root) / result.version.package))
+    service = service_of(Predictor.load(Path(result.storage.root) / result.version.package), "homes")
     row: dict[str, Any] = {"rooms": 2, "homes": 1, "town": "Ulm", "when": "2024-01-01", "owner": None}
-    assert service.handle("POST", "/predict", {}, orjson.dumps(row)).status == 200
-    reply = service.handle("POST", "/predict", {}, orjson.dumps({**row, "rooms": 1e7}))
+    assert ask(service, "POST", "/predict", orjson.dumps(row)).status == 200
+    reply = ask(service, "POST", "/predict", orjson.dumps({**row, "rooms": 1e7}))
     problem = orjson.loads(reply.body)
     assert (reply.status, problem["type"]) == (500, "urn:distml:problem:feature-failed")
     assert "column mine" in problem["detail"]

@@ -22,9 +22,9 @@ from distml.lifecycle.run import Resources, run
 from distml.lifecycle.search import search_key
 from distml.lifecycle.warm import with_named_version
 from distml.predictor import Predictor
-from distml.serve.service import Service
 from distml.tracking import MemoryTracker
 from own_code import LOOPS, LOSSES, NETS
+from services import ask, service_of
 
 CONFIG = """
 name: mine
@@ -90,10 +90,9 @@ def test_from_the_config_to_the_service(config_of, mine, monkeypatch, rewrite_ow
     assert member["params"]["width"] in (4, 8)
     predictor = Predictor.load(package_of(result))
     assert set(predictor.package.lineage["code"]) == {f"model.{key}" for key in named}
-    service = Service("mine")
-    service.swap(1, predictor)
+    service = service_of(predictor, "mine")
     row = {"rooms": 2.0, "age": -1.0, "town": "Ulm"}
-    answer = orjson.loads(service.handle("POST", "/predict", {}, orjson.dumps(row)).body)
+    answer = orjson.loads(ask(service, "POST", "/predict", orjson.dumps(row)).body)
     assert answer["predictions"] == ["yes"]
     key = search_key(config, "prepared")
     rewrite_own(nets=NETS.replace("torch.relu", "torch.tanh"))

@@ -19,6 +19,7 @@ from distml.lifecycle.scoring.job import in_runs
 from distml.predictor import Predictor
 from distml.records import records_from_table
 from distml.serve.service import Service
+from services import ask, service_of
 
 CONFIG = """
 name: shop
@@ -241,7 +242,7 @@ def test_comment_lines_are_counted(score, tmp_path):
 
 
 def answer(service: Service, records: list[dict]) -> tuple[int, dict]:
-    reply = service.handle("POST", "/predict", {}, orjson.dumps({"rows": records}))
+    reply = ask(service, "POST", "/predict", orjson.dumps({"rows": records}))
     return reply.status, orjson.loads(reply.body)
 
 
@@ -259,8 +260,7 @@ def in_json(value: str):
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_rows_get_what_the_service_gives_them(shops, tmp_path, family, size):
     version, storage, predictor = shops(family)
-    service = Service("shop")
-    service.swap(1, predictor)
+    service = service_of(predictor)
     table = rows(500, seed=2).drop_columns(["sold"])
     pq.write_table(table, tmp_path / "in.parquet")
     predict_table(version, storage, SourceConfig(uri=f"{tmp_path}/in.parquet"), f"{tmp_path}/out.csv", LocalEngine())
@@ -287,8 +287,7 @@ def test_the_rows_that_http_refuses_are_the_ones_set_aside(shop, score, tmp_path
         writer.writeheader()
         writer.writerows(drawn)
     scored = score("out.csv")
-    service = Service("shop")
-    service.swap(1, shop[2])
+    service = service_of(shop[2])
     answers = [answer(service, [{name: in_json(value) for name, value in row.items()}]) for row in drawn]
     refused = [row for row, (status, _) in enumerate(answers) if status == 422]
     assert {status for status, _ in answers} == {200, 422}
