@@ -23,6 +23,7 @@ from distml.lifecycle.endpoint import Endpoint, check_port, check_route, listeni
 from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.liveness import owner_is_alive
 from distml.registry import Version
+from distml.serve import haproxy
 from distml.storage import Storage
 
 Say = Callable[[str], None]
@@ -226,6 +227,7 @@ def withdraw(name: str) -> None:
     from distml.monitor.on_ray import actor_name
 
     keeper.end(name)  # first, as it would bring replicas to what is wanted
+    haproxy.close_front(name)
     serve.delete(name)
     with contextlib.suppress(ValueError):  # no such actor
         ray.kill(ray.get_actor(actor_name(name), namespace=NAMESPACE))
