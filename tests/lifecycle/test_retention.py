@@ -6,17 +6,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from distml.config import RunConfig
+from distml.config.rollout import RolloutConfig
 from distml.errors import NotFoundError, StorageError
 from distml.lifecycle.claims import Retention
 from distml.lifecycle.evaluate import evaluated_key
 from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.retention import GRACE_S, collect, plan
+from distml.lifecycle.rollouts import deployed, write
 from distml.lifecycle.run import Resources
 from distml.lifecycle.run import run as run_lifecycle
 from distml.lifecycle.runs import RunRecord, list_runs
 from distml.predictor import Predictor
 from distml.reading.handed import keep
 from distml.registry import StoreRegistry, resolve
+from distml.serve.rollout import Rollout
 from distml.storage import Storage
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -237,6 +240,23 @@ def test_a_served_version_is_kept(home, process, is_kept):
     home.storage.write_json("live/churn.json", {**live.last(), **process})
     home.gc(runs=0, versions=1)
     assert home.there("trained") == ({"trained/k1", "trained/k2"} if is_kept else {"trained/k2"})
+
+
+def test_versions_of_a_rollout_are_kept_while_their_model_is_served(home):
+    first, second, third = (home.version() for _ in range(3))
+    home.version()
+    live = LiveRecord(home.storage, "churn")
+    live.write("http://127.0.0.1:8000/churn", second, "127.0.0.1:1", home.storage.root)
+    rollout = Rollout(
+        name="churn", challenger=deployed(third), before=deployed(first), plan=RolloutConfig(), phase="canary",
+        salt="s", begun_at=0.0, asked_at=0.0,
+    )  # fmt: skip
+    write(home.storage, 0, rollout)
+    home.gc(runs=0, versions=1)
+    assert home.there("trained") == {"trained/k1", "trained/k2", "trained/k3", "trained/k4"}
+    live.remove()
+    home.gc(runs=0, versions=1)
+    assert home.there("trained") == {"trained/k4"}
 
 
 def test_a_version_whose_package_a_kept_run_has_is_not_pruned(home):

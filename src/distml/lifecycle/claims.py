@@ -1,7 +1,7 @@
 """What of storage is needed, and by what.
 
 Kept in full are the newest runs of each model and those under way; of registered versions the newest, the champion, the
-one before it and the one served, with their packages and their runs' records. A stage's folder is needed while anything
+one before it and those served, with their packages and their runs' records. A stage's folder is needed while anything
 kept refers to it.
 """
 
@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from distml.config import RunConfig
+from distml.lifecycle import rollouts
 from distml.lifecycle.evaluate import evaluated_key
-from distml.lifecycle.live import services
+from distml.lifecycle.live import LiveRecord, services
 from distml.lifecycle.liveness import is_here, owner_is_alive, run_state
 from distml.lifecycle.runs import list_runs
 from distml.lifecycle.stages import FOLDERS, folder_of, result_in
@@ -104,7 +105,7 @@ def _evaluation(storage: Storage, record: dict[str, Any], trained_key: str) -> I
 def _versions(storage: Storage, num: int) -> tuple[list[Version], list[Version]]:
     """Versions that have their package, and those of them that are kept."""
     registry = StoreRegistry(storage)
-    served = {live.name: _served(live.last()) for live in services(storage)}
+    served = {live.name: _served(storage, live) for live in services(storage)}
     all_versions: list[Version] = []
     kept: list[Version] = []
     for name in registry.names():
@@ -112,17 +113,19 @@ def _versions(storage: Storage, num: int) -> tuple[list[Version], list[Version]]
         leading = [known for known in (registry.champion(name), registry.previous(name)) if known]
         special = {version.number for version in (*leading, *versions[max(0, len(versions) - num) :])}
         all_versions += [version for version in versions if not version.pruned_at]
-        kept += [
-            version for version in versions if not version.pruned_at and version.number in special | {served.get(name)}
-        ]
+        special |= served.get(name, set())
+        kept += [version for version in versions if not version.pruned_at and version.number in special]
     return all_versions, kept
 
 
-def _served(record: dict[str, Any] | None) -> int | None:
-    """The version of a live record, unless its process is known to be gone."""
+def _served(storage: Storage, live: LiveRecord) -> set[int]:
+    """The versions that replicas hold, or may be told to go back to, unless the service is known to be gone."""
+    record = live.last()
     if record is None or (is_here(record) and not owner_is_alive(record)):
-        return None
-    return record["version"]
+        return set()
+    _, rollout = rollouts.read(storage, live.name)
+    taking_part = [] if rollout is None else [rollout.challenger, *filter(None, [rollout.before])]
+    return {record["version"], *(deployed.version for deployed in taking_part)}
 
 
 def _package_folder(version: Version) -> str:
