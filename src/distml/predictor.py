@@ -23,7 +23,7 @@ from distml.records import records_from_table, table_from_records
 from distml.schema import Schema
 
 NUM_GOLDEN = 16
-_WARM_ROUNDS = 3
+_WARM_SIZES, _WARM_ROUNDS = (1, 16, MAX_FEW), 3
 _GOLDEN_PIXELS = 1 << 18  # of images in all golden rows, but for two rows, which every package has
 
 
@@ -118,13 +118,14 @@ class Predictor:
         return self._answer({key: pipeline.encode(cleaned) for key, pipeline in self._pipelines.items()})
 
     def warm_up(self) -> None:
-        """Predicts the golden rows as requests would, alone and as many, so that the first request finds all loaded."""
-        golden = self.package.golden
-        rows = golden.rows if golden is not None else []
-        for _ in range(_WARM_ROUNDS):
-            for few in (rows[:1], rows):
-                self.predict_few(few)
-                self.predict(table_from_records(few, self.schema))
+        """Predicts golden rows as requests would, alone and many, so that the first request finds everything made."""
+        golden = [] if self.package.golden is None else self.package.golden.rows
+        for size in _WARM_SIZES if golden else ():
+            # Of images no more than there are: they are slow to read, and nothing is made for many of them.
+            rows = golden[:size] if self.has_images else [golden[i % len(golden)] for i in range(size)]
+            for _ in range(_WARM_ROUNDS):
+                self.predict_few(rows)
+                self.predict(table_from_records(rows, self.schema))
 
     def replay(self, where: str = "the package") -> None:
         """Predicts the golden rows; `PackageError` when the scores differ by more than the tolerance."""
@@ -144,7 +145,7 @@ class Predictor:
                 "a loaded package predicts its golden rows as it did when it was made",
                 received=f"scores of shape {scores.shape}, off by up to {gap}",
                 where=where,
-                remedy="compare the versions of torch and lightgbm here with those in the manifest's lineage",
+                remedy="compare torch, onnxruntime and lightgbm here with the versions in the manifest's lineage",
             )
 
 

@@ -66,5 +66,8 @@ def _as_fitted(folder: Path, device: str, note: str | None = None) -> Loaded:
     model: Any = load_model(folder)
     engine = own_engine(model.spec.family)
     if engine == "torch" and device != "cpu":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False  # convolutions of ten bits wouldn't reproduce the golden rows
         model = model.on(device)
     return Loaded(model=model, engine=engine, note=note)

@@ -12,6 +12,7 @@ from typing import Any
 from distml.config import RunConfig
 from distml.execution import choose
 from distml.execution.choice import SIZES
+from distml.execution.onnx import is_installed
 from distml.lifecycle import warm
 from distml.lifecycle.prepared import Prepared
 from distml.lifecycle.search import Searched
@@ -84,8 +85,13 @@ def lineage_of(
         "members": list(members),
         "code": _code(config, prepared),
         "warm_start": warm.lineage(config),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "versions": {"python": platform.python_version(), **_versions()},
     }
+
+
+def _versions() -> dict[str, str]:
+    names = (*_LIBRARIES, "onnxruntime") if is_installed() else _LIBRARIES
+    return {name: version(name) for name in names}
 
 
 def _code(config: RunConfig, prepared: Prepared) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from distml.scaling.scales import LinearScale, LogScale, QuantileScale, Scaling, signed_log1p
 
-
 _MANY_ROWS = 128  # from which each column's own curve, which doesn't search, is sooner
 
 
