@@ -11,6 +11,7 @@ from distml.schema import Schema
 from distml.serve.wire import JSON, Endpoint
 from distml.serve.wire.arrow import ARROW
 from distml.serve.wire.csv import CSV
+from distml.serve.wire.inference import PREDICTIONS, PROBABILITIES
 from distml.serve.wire.tensors import DATATYPES, input_of
 
 _ROW = {"$ref": "#/components/schemas/Row"}
@@ -44,14 +45,21 @@ def schemas_of(schema: Schema, labels: Sequence[Any] | None) -> dict[str, Any]:
     value: dict[str, Any] = {"enum": list(labels)} if labels else {"type": "number"}
     shares = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
     answer = {"predictions": _list(value), "model": _MODEL, "request_id": _TEXT}
-    split = _of(["columns", "data"], columns=_list(_TEXT), data=_list({"type": "array"}), index={"type": "array"})
-    columns = {"type": "object", "additionalProperties": True}
-    tensor = _of(name=_TEXT, shape=_SIZES, datatype={"enum": list(DATATYPES)}, data={"type": "array"})
+    needed = [column.name for column in schema.inputs if not column.optional]
+    names = {"type": "array", "items": _TEXT, "minItems": len(needed), "uniqueItems": True}
+    data = {"type": "array", "items": {"type": "array"}, "minItems": 1}
+    split = _of(["columns", "data"], columns=names, data=data, index={"type": "array"})
+    columns = {"type": "object", "required": needed}
+    shape = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
+    tensor = _of(name=_TEXT, shape=shape, datatype={"enum": list(DATATYPES)}, data={"type": "array", "minItems": 1})
+    tensors = {"type": "array", "minItems": max(1, len(needed)), "items": tensor}
+    output = {"enum": [PREDICTIONS, PROBABILITIES] if labels else [PREDICTIONS]}
+    request_id = {"type": "string", "pattern": "^[!-~]{1,128}$"}
     label = {"enum": list(labels)} if labels else {"type": "number"}
     row = {"type": "integer", "minimum": 0, "default": 0}
     told = _of(["name", "shape", "datatype"], name=_TEXT, shape=_SIZES, datatype=_TEXT, parameters={"type": "object"})
     return {
-        "Rows": {"anyOf": [_of(rows=_ROWS), _ROW]},
+        "Rows": {"anyOf": [_closed(rows=_ROWS), _ROW]},
         "Prediction": _of(None, **answer, **({"probabilities": _list(shares)} if labels else {})),
         "Invocation": {
             "oneOf": [
@@ -61,8 +69,8 @@ def schemas_of(schema: Schema, labels: Sequence[Any] | None) -> dict[str, Any]:
         },
         "Predictions": _of(predictions=_list(value)),
         "Inference": _of(
-            ["inputs"], id=_TEXT, inputs={"type": "array", "minItems": 1, "items": tensor},
-            outputs=_list(_of(name=_TEXT)), parameters={"type": "object"},
+            ["inputs"], id={"type": "string", "maxLength": 256}, inputs=tensors,
+            outputs=_list(_of(name=output)), parameters={"type": "object"},
         ),
         "Inferred": _of(
             model_name=_TEXT, model_version=_TEXT, id=_TEXT,
@@ -73,8 +81,8 @@ def schemas_of(schema: Schema, labels: Sequence[Any] | None) -> dict[str, Any]:
         ),
         "Feedback": {
             "oneOf": [
-                _closed(request_id=_TEXT, labels=_list({"anyOf": [label, {"type": "null"}]})),
-                _closed(feedback=_list(_of(["request_id", "label"], request_id=_TEXT, row=row, label=label))),
+                _closed(request_id=request_id, labels=_list({"anyOf": [label, {"type": "null"}]})),
+                _closed(feedback=_list(_of(["request_id", "label"], request_id=request_id, row=row, label=label))),
             ]
         },
         "Accepted": _of(accepted=_WHOLE, request_id=_TEXT),

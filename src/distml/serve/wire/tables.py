@@ -48,12 +48,12 @@ def _typed(values: Any, column: Column) -> Any:
         return values if kind == pa.string() else pc.cast(values, pa.string())
     if column.kind not in ("numeric", "image", "datetime") and (pa.types.is_boolean(kind) or _is_number(kind)):
         return as_texts(pa.chunked_array(values).combine_chunks())
-    raise DataError(
-        f"a {column.kind} column takes {TAKEN[column.kind]}", received=f"{kind}", where=f"column {column.name}"
-    )
+    article = "an" if column.kind == "image" else "a"
+    rule = f"{article} {column.kind} column takes {_TAKEN[column.kind]}"
+    raise DataError(rule, received=str(kind), where=f"column {column.name}")
 
 
-TAKEN = {
+_TAKEN = {
     "numeric": "integers, floats or decimals",
     "categorical": "texts, codes of texts, numbers or truth values",
     "text": "texts, codes of texts, numbers or truth values",
