@@ -71,10 +71,10 @@ class Replicas:
 
     def look(self, rollout: Rollout) -> Sight:
         monitor = self._monitor()
-        asked = [monitor.totals.remote(), monitor.report.remote()]
-        totals, report = ray.get(asked, timeout=_MONITOR_TIMEOUT_S)
+        asked = [monitor.totals.remote(), monitor.replicas.remote()]
+        totals, replicas = ray.get(asked, timeout=_MONITOR_TIMEOUT_S)
         traffic = rollout.traffic()
-        told = [one for one in report["replicas"].values() if one["asked_at"] >= traffic.asked_at]
+        told = [one for one in replicas.values() if one["asked_at"] >= traffic.asked_at]
         needed = {traffic.main.version, *(share.deployed.version for share in traffic.shares)}
         needed |= {traffic.shadow.version} if traffic.shadow is not None else set()
         have = [one for one in told if one["main"] == traffic.main.version and needed <= set(one["versions"])]
@@ -114,7 +114,7 @@ def _mirror(root: str, version: Version) -> None:
         logging.getLogger(__name__).warning("the alias in MLflow was not moved: %s", told)
 
 
-class _Actor:
+class KeeperActor:
     """Looks as long as its process lives; Ray starts it again when that dies."""
 
     def __init__(self, root: str, name: str, route: str) -> None:
@@ -150,7 +150,7 @@ def keeper_name(name: str) -> str:
 def start(storage: Storage, name: str, route: str) -> None:
     """A model's keeper, started if it isn't there."""
     options = {"name": keeper_name(name), "namespace": NAMESPACE, "lifetime": "detached", "num_cpus": 0}
-    actor = ray.remote(_Actor).options(max_restarts=-1, get_if_exists=True, **options)
+    actor = ray.remote(KeeperActor).options(max_restarts=-1, get_if_exists=True, **options)
     ray.get(actor.remote(storage.root, name, route).is_there.remote())
 
 
