@@ -61,6 +61,11 @@ def config_of(serve: dict[str, Any] | None = None) -> RunConfig:
     return parse_config(json.dumps(given))
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """HAProxy hangs up on a health check as soon as it has the status."""
+
+
 @contextlib.contextmanager
 def served(replica: Replica) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
@@ -79,7 +84,7 @@ def served(replica: Replica) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         replica.port = server.server_address[1]
         yield replica.port

@@ -43,6 +43,11 @@ class Tokens:
         return cls(entries(variable_value, where))
 
     @property
+    def num(self) -> int:
+        """Tokens that are known, revoked or expired ones too."""
+        return len(self._all or ())
+
+    @property
     def is_open(self) -> bool:
         return self._all is None
 

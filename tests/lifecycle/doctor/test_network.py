@@ -7,8 +7,10 @@ import socket
 
 import pytest
 
+from distml.config.auth import AuthConfig
 from distml.lifecycle.doctor import access, ports
 from distml.lifecycle.doctor.listeners import Listener, listeners
+from distml.serve.token_entry import new
 
 
 def listener(address="0.0.0.0", port=6379, program="/ray/gcs_server", pid=1):
@@ -154,3 +156,14 @@ def open_folder(tmp_path_factory):
 def test_a_token_in_the_environment_lies_in_no_file(monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
     assert access.token(is_needed=True).state == "ok"
+
+
+def test_tokens_are_looked_for_where_a_config_asks_for_them(monkeypatch):
+    monkeypatch.delenv("DISTML_TOKENS", raising=False)
+    assert access.tokens(None) == []
+    (missing,) = access.tokens(AuthConfig())
+    monkeypatch.setenv("DISTML_TOKENS", new("ci", ["predict"])[1].line())
+    (there,) = access.tokens(AuthConfig())
+    assert (missing.state, there.state, there.found) == ("fail", "ok", "1 token in DISTML_TOKENS")
+    assert "DISTML_TOKENS is not set" in missing.found
+    assert "distml token new" in missing.remedy

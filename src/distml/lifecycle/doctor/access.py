@@ -9,8 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from distml.cluster.reach import TIMEOUT_S
-from distml.lifecycle.doctor.check import Check
+from distml.config.auth import AuthConfig
+from distml.errors import ConfigError
+from distml.lifecycle.doctor.check import Check, refusal
 from distml.lifecycle.doctor.listeners import Listener, environment, is_open
+from distml.serve.auth import require_tokens
+from distml.wording import numbered
 
 _MOST_SHOWN = 4
 _POWERFUL = ("gcs_server", "raylet", "dashboard.py")  # what hands out work; the others do it
@@ -88,6 +92,17 @@ def token(*, is_needed: bool) -> Check:
         found, remedy = f"{path} can be read by other users", f"chmod 600 {path}"
         return Check(name="token", state="fail" if is_needed or named else "warn", found=found, remedy=remedy)
     return Check(name="token", state="ok", found=f"{path} is this user's alone")
+
+
+def tokens(auth: AuthConfig | None) -> list[Check]:
+    """Whether a replica that starts here would find the tokens that a config asks for; nothing where it asks none."""
+    if auth is None:
+        return []
+    try:
+        known = require_tokens(auth)
+    except ConfigError as error:
+        return [refusal("tokens", error)]
+    return [Check(name="tokens", state="ok", found=f"{numbered(known.num, 'token')} in {auth.tokens}")]
 
 
 def is_exposed(path: Path) -> bool:

@@ -81,6 +81,7 @@ def look(question: Question, node: Asked) -> list[Check]:
     return [
         *here.machine_checks(lambda: node.told, session, question.storage),
         *guarded("authentication", authentication),
+        *guarded("tokens", lambda: access.tokens(question.auth)),
         *(guarded("endpoint's port", lambda: here.endpoint(question)) if node.is_head else []),
     ]
 

@@ -29,6 +29,7 @@ def look_here(question: Question) -> list[Check]:
         *guarded("endpoint's port", lambda: endpoint(question)),
         *guarded("head's ports", lambda: ports.head_ports(known())),
         *guarded("authentication", lambda: access.other_clusters(known())),
+        *guarded("tokens", lambda: access.tokens(question.auth)),
         *command_checks(question, root, in_cluster=False),
     ]
 

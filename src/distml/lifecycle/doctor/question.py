@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from distml.cluster.working_dir import paths_of
 from distml.config import RunConfig, ServeConfig, with_absolute_paths
+from distml.config.auth import AuthConfig
 from distml.storage import Storage
 
 
@@ -17,6 +18,7 @@ class Question:
     tracking_uri: str | None = None
     host: str = ServeConfig().host
     port: int = ServeConfig().port
+    auth: AuthConfig | None = None
     own: tuple[str, ...] = ()
     is_of_config: bool = False
 
@@ -31,6 +33,7 @@ class Question:
             tracking_uri=config.tracking.uri,
             host=config.serve.host,
             port=config.serve.port,
+            auth=config.serve.auth,
             own=tuple(paths_of(config)),
             is_of_config=True,
         )
