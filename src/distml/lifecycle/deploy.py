@@ -17,6 +17,7 @@ from distml.lifecycle import rollouts
 from distml.lifecycle.who import this_user
 from distml.package import require_code
 from distml.registry import Version
+from distml.serve import haproxy
 from distml.serve.advance import LOAD_TIMEOUT_S, Sight
 from distml.serve.auth import require_tokens
 from distml.serve.rollout import Rollout
@@ -43,7 +44,7 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
     first = rollouts.begin(storage, config.name, lambda _: _first(config, version), "it is served anew", this_user())
     replicas = keeper.Replicas(storage, config.name, config.route)
     serve.start(
-        http_options={"host": config.serve.host, "port": config.serve.port},
+        http_options={"host": haproxy.open_front(config), "port": config.serve.port},
         logging_config={"log_level": "WARNING", "enable_access_log": False},
     )
     try:
@@ -54,7 +55,7 @@ def deploy(config: RunConfig, storage: Storage, version: Version) -> str:
     revision = rollouts.newest(storage, config.name)
     rollouts.write(storage, revision, rollouts.settled(first))
     keeper.start(storage, config.name, config.route)
-    return f"http://{config.serve.host}:{config.serve.port}{config.route}"
+    return f"{config.serve.url}{config.route}"
 
 
 def _first(config: RunConfig, version: Version) -> Rollout:
