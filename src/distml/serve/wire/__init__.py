@@ -1,7 +1,7 @@
 """What goes over HTTP: requests into rows, predictions and problems into answers. It knows nothing of models or Ray."""
 
 from distml.serve.wire.body import too_large
-from distml.serve.wire.endpoints import ENDPOINTS, Asked, Endpoint, Scope, find
+from distml.serve.wire.endpoints import ENDPOINTS, Asked, Endpoint, find
 from distml.serve.wire.feedback import Label, accepted_reply, read_labels
 from distml.serve.wire.format import Answered, Format, Rows
 from distml.serve.wire.inference import (
@@ -28,7 +28,6 @@ __all__ = [
     "Problem",
     "Reply",
     "Rows",
-    "Scope",
     "accepted_reply",
     "busy",
     "find",

@@ -19,6 +19,7 @@ from typing import Literal
 
 from distml.postprocess import Prediction
 from distml.schema import Schema
+from distml.serve.token_entry import Scope
 from distml.serve.wire.arrow import ARROW, Arrow
 from distml.serve.wire.body import plain
 from distml.serve.wire.csv import CSV, Csv
@@ -30,7 +31,6 @@ from distml.serve.wire.negotiation import accepted, media_type
 from distml.serve.wire.predict import Predict
 from distml.serve.wire.problem import JSON, Problem, Reply
 
-Scope = Literal["predict", "feedback", "admin"]
 Name = Literal[
     "predict", "invocations", "infer", "feedback", "schema", "docs", "openapi", "healthz", "readyz", "metrics",
     "v2", "v2_live", "v2_ready", "v2_model", "v2_model_ready",
