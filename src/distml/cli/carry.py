@@ -36,6 +36,7 @@ def carry_out(
     from distml.errors import ConfigError
     from distml.lifecycle.endpoint import Endpoint
     from distml.lifecycle.preflight import preflight
+    from distml.serve.auth import require_tokens
 
     if engine not in ("ray", "local"):
         raise ConfigError("an engine is ray or local", received=engine, where="--engine")
@@ -43,6 +44,7 @@ def carry_out(
         raise ConfigError("--deploy needs Ray", received="--engine local", remedy="leave --engine out")
     storage = preflight(config)
     if deploy:
+        require_tokens(config.serve.auth)
         Endpoint(config, storage).check(is_local=named_address() is None)
     signals = Signals()
     signals.install()
