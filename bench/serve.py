@@ -6,9 +6,10 @@
 Validation, preprocessing and monitoring are on. wrk sends the package's golden rows, a row in each request from 1, 16
 and 64 connections, then 1,000 rows in each from 4. Sides are up one at a time, so that none pays for another's idling,
 and in turn, so that each meets the machine's moods; every round starts them anew. What is told are medians over rounds,
-with the least and the most. Before it is timed a side has to predict as the predictor does, to 1e-6, and no request may
+with the least and the most; CPU is what all processes of a side took per request, which a busy machine disturbs
+least. Before it is timed a side has to predict as the predictor does, to 1e-6, and no request may
 fail.
-- `distml`: `distml deploy`. `unwatched`: the same with `monitor.enabled: false`, where the config has that.
+- `distml`: `distml deploy`. `unwatched`: the same, noting nothing for the monitor (bench/serving/unwatched).
 - `by_hand`: uvicorn, FastAPI and pydantic around the same predictor (bench/serving/by_hand.py).
 - `mlflow`: `mlflow models serve --env-manager local` of the same package.
 
@@ -23,7 +24,6 @@ import tempfile
 from pathlib import Path
 
 from distml.config import load_config
-from distml.config.monitor import MonitorConfig
 from distml.lifecycle.run import Resources, run
 from distml.predictor import Predictor
 from distml.registry import StoreRegistry, Version
@@ -31,10 +31,10 @@ from distml.storage import Storage
 from serving import payload, table
 from serving.load import Load, Measured, measure, require_wrk
 from serving.payload import Protocol
-from serving.sides import Side, by_hand_side, distml_side, mlflow_side, running
+from serving.sides import Side, by_hand_side, distml_side, mlflow_side, running, unwatched_side
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-SIDES = ("distml", "by_hand", "mlflow", "unwatched")
+SIDES = {"distml": distml_side, "by_hand": by_hand_side, "mlflow": mlflow_side, "unwatched": unwatched_side}
 # Few trials, and one replica whatever the load.
 OVERRIDES = ["search.num_samples=1", "train.max_epochs=6", "gates={}", "serve.autoscaling.min_replicas=1",
              "serve.autoscaling.max_replicas=1"]  # fmt: skip
@@ -72,8 +72,9 @@ def main() -> None:
 
 def bench(folder: Path, chosen: argparse.Namespace) -> None:
     storage = Storage(chosen.storage or folder / "store")
-    sides = [side_of(name, storage, chosen) for name in chosen.sides.split(",") if is_there(name)]
-    predictor = Predictor.load(storage.uri(trained(storage, chosen).package))
+    version = trained(storage, chosen)
+    sides = [SIDES[name](name, storage, version) for name in chosen.sides.split(",")]
+    predictor = Predictor.load(storage.uri(version.package))
     found: dict[tuple[str, str], list[Measured]] = {}
     for number in range(chosen.rounds):
         for side in sides if number % 2 == 0 else sides[::-1]:
@@ -83,31 +84,16 @@ def bench(folder: Path, chosen: argparse.Namespace) -> None:
     table.tell(found)
 
 
-def is_there(side: str) -> bool:
-    if side not in SIDES:
-        raise SystemExit(f"sides are {', '.join(SIDES)}; received {side}")
-    if side == "unwatched" and "enabled" not in MonitorConfig.model_fields:
-        print("unwatched is left out: this distml can't serve without monitoring")
-        return False
-    return True
-
-
-def side_of(name: str, storage: Storage, chosen: argparse.Namespace) -> Side:
-    version = trained(storage, chosen, is_watched=name != "unwatched")
-    make = {"by_hand": by_hand_side, "mlflow": mlflow_side}.get(name, distml_side)
-    return make(name, storage, version)
-
-
-def trained(storage: Storage, chosen: argparse.Namespace, *, is_watched: bool = True) -> Version:
-    """The model to be served; one that isn't watched is another of the same stages."""
-    watch = [] if is_watched else ["monitor.enabled=false"]
-    name = f"{chosen.table}-{chosen.family}" + ("" if is_watched else "-unwatched")
+def trained(storage: Storage, chosen: argparse.Namespace) -> Version:
+    """The model to be served."""
+    name = f"{chosen.table}-{chosen.family}"
     versions = StoreRegistry(storage).versions(name)
     if versions:
         return versions[-1]
-    overrides = [f"name={name}", f"storage={storage.root}", f"model.families=[{chosen.family}]", *OVERRIDES, *watch]
-    overrides += [f"serve.route=/{name}", *chosen.overrides]
-    result = run(load_config(CONFIGS / f"{chosen.table}.yaml", overrides), Resources())
+    overrides = [f"name={name}", f"storage={storage.root}", f"serve.route=/{name}", f"model.families=[{chosen.family}]"]
+    result = run(
+        load_config(CONFIGS / f"{chosen.table}.yaml", [*overrides, *OVERRIDES, *chosen.overrides]), Resources()
+    )
     assert result.version is not None, "the run registers what it has trained"
     return result.version
 
@@ -116,14 +102,16 @@ def timed(side: Side, storage: Storage, predictor: Predictor, folder: Path, seco
     """What a side does with each case that it takes, after a second of each that isn't counted."""
     rows = payload.golden_rows(predictor)
     found = {}
-    with running(side, storage, folder / f"{side.name}.log") as url:
+    with running(side, storage, folder / f"{side.name}.log") as server:
         for case in TAKES[side.name]:
             connections, num_rows, protocol = CASES[case]
             protocol = payload.SPLIT if side.name == "mlflow" else protocol
-            payload.check(url, protocol, rows, predictor)
+            payload.check(server.url, protocol, rows, predictor)
             load = load_of(connections, num_rows, protocol, predictor, folder)
-            measure(url, load, 1)
-            found[case] = measure(url, load, seconds)
+            measure(server.url, load, 1)
+            found[case] = measure(server.url, load, seconds, server.cpu_s)
+        if side.name in ("distml", "unwatched"):
+            payload.check_watched(server.url, is_watched=side.name == "distml")
     return found
 
 

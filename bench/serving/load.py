@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +27,11 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a server did with a load."""
+    """What a server did with a load. cpu_ms: of all of its processes, per request."""
 
     rows_per_s: float
     requests_per_s: float
+    cpu_ms: float
     p50_ms: float
     p99_ms: float
 
@@ -39,8 +41,8 @@ def require_wrk() -> None:
         raise SystemExit("the load comes from wrk, which is not on PATH: apt install wrk")
 
 
-def measure(url: str, load: Load, seconds: float) -> Measured:
-    """Raises `AssertionError` when any request fails."""
+def measure(url: str, load: Load, seconds: float, cpu_s: Callable[[], float] = lambda: 0.0) -> Measured:
+    """cpu_s: what the server has taken so far. Raises `AssertionError` when any request fails."""
     environment = {
         **os.environ,
         "BODIES": "\n".join(map(str, load.bodies)),
@@ -48,10 +50,15 @@ def measure(url: str, load: Load, seconds: float) -> Measured:
         "ACCEPT": load.media_type,
     }
     command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+    began_s = cpu_s()
     done = subprocess.run(
         [*command, "-s", str(SCRIPT), url], env=environment, capture_output=True, text=True, check=True
     )
+    spent_s = cpu_s() - began_s
     result = json.loads(done.stdout.rpartition("RESULT ")[2])
     assert result["failed"] == 0 and result["requests"] > 0, f"{url}: {result}"
     rate = result["requests"] / result["seconds"]
-    return Measured(rows_per_s=rate * load.rows, requests_per_s=rate, p50_ms=result["p50_ms"], p99_ms=result["p99_ms"])
+    return Measured(
+        rows_per_s=rate * load.rows, requests_per_s=rate, cpu_ms=1000 * spent_s / result["requests"],
+        p50_ms=result["p50_ms"], p99_ms=result["p99_ms"],
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,3 +107,12 @@ def check(url: str, protocol: Protocol, rows: Rows, predictor: Predictor) -> Non
         found = protocol.read(answer.read(), predictor)
     wanted = predictor.predict(table_from_records(rows, predictor.schema)).score
     np.testing.assert_allclose(np.asarray(found, float), wanted, rtol=0, atol=1e-6, err_msg=url)
+
+
+def check_watched(url: str, *, is_watched: bool) -> None:
+    """Raises `AssertionError` unless a service's monitor has heard of requests, or of none."""
+    time.sleep(3)  # flushes come once a second, of what was before the last
+    with urllib.request.urlopen(f"{url.removesuffix('/predict')}/metrics", timeout=60) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if line.startswith("distml_rows_total{")]
+    num_rows = sum(float(line.rpartition(" ")[2]) for line in lines)
+    assert (num_rows > 0) == is_watched, f"{url}: {num_rows:.0f} rows are known to the monitor"

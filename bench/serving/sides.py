@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import distml
@@ -24,12 +24,14 @@ _PATIENCE_S = 180.0
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """A server. command: with {port} for its port; path: where it predicts; ready: what answers 200 once it does."""
+    """A server. command: with {port} for its port; path: where it predicts; ready: what answers 200 once it does;
+    hooks: a folder whose sitecustomize.py changes it."""
 
     name: str
     command: tuple[str, ...]
     path: str
     ready: str
+    hooks: Path | None = None
 
 
 def distml_side(name: str, storage: Storage, version: Version) -> Side:
@@ -37,6 +39,11 @@ def distml_side(name: str, storage: Storage, version: Version) -> Side:
     command = (sys.executable, "-m", "distml", "deploy", version.label, "--storage", storage.root, "--port", "{port}")
     route = f"/{version.name}"
     return Side(name=name, command=command, path=f"{route}/predict", ready=f"{route}/readyz")
+
+
+def unwatched_side(name: str, storage: Storage, version: Version) -> Side:
+    """The same without monitoring."""
+    return replace(distml_side(name, storage, version), hooks=Path(__file__).with_name("unwatched"))
 
 
 def by_hand_side(name: str, storage: Storage, version: Version) -> Side:
@@ -56,9 +63,32 @@ def mlflow_side(name: str, storage: Storage, version: Version) -> Side:
     return Side(name=name, command=command, path="/invocations", ready="/ping")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A side that is up. url: where it predicts."""
+
+    url: str
+    pid: int
+
+    def cpu_s(self) -> float:
+        """CPU time that the process has taken, and all that it started which still run."""
+        parents, seconds = {}, {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it ended between listing and reading
+                fields = stat.read_text().rpartition(")")[2].split()
+                pid = int(stat.parent.name)
+                parents[pid] = int(fields[1])
+                seconds[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        ours, found = {self.pid}, {self.pid}
+        while found:
+            found = {pid for pid, parent in parents.items() if parent in found} - ours
+            ours |= found
+        return sum(seconds.get(pid, 0.0) for pid in ours)
+
+
 @contextlib.contextmanager
-def running(side: Side, storage: Storage, log: Path) -> Iterator[str]:
-    """The URL at which a side predicts, while the block runs. log: where the process writes to."""
+def running(side: Side, storage: Storage, log: Path) -> Iterator[Server]:
+    """A side, while the block runs. log: where the process writes to."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -66,22 +96,22 @@ def running(side: Side, storage: Storage, log: Path) -> Iterator[str]:
     with log.open("ab") as stream:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True,
-            env=_environment(storage),
+            env=_environment(side, storage),
         )  # fmt: skip
     try:
         _wait(f"http://127.0.0.1:{port}{side.ready}", process, log)
-        yield f"http://127.0.0.1:{port}{side.path}"
+        yield Server(url=f"http://127.0.0.1:{port}{side.path}", pid=process.pid)
     finally:
         _end(process)
 
 
-def _environment(storage: Storage) -> dict[str, str]:
+def _environment(side: Side, storage: Storage) -> dict[str, str]:
     """This process's, with the same distml, the programs beside Python, and the registry that MLflow reads."""
-    source = str(Path(distml.__file__).parents[1])
+    paths = [side.hooks, Path(distml.__file__).parents[1], os.environ.get("PYTHONPATH")]
     return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path),
         "MLFLOW_TRACKING_URI": f"sqlite:///{storage.root}/mlflow/mlflow.db",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
