@@ -42,19 +42,19 @@ def write(storage: Storage, revision: int, rollout: Rollout) -> int:
 
 
 def begin(storage: Storage, name: str, make: Callable[[Rollout | None], Rollout], why: str, by: str) -> Rollout:
-    """Begins a rollout, which ends one that is under way. make: is given the last one, ended, and may raise."""
+    """Begins a rollout, which ends one that is under way. make: is given the last one, ended, and may raise: then that
+    goes on."""
     while True:
         revision, last = read(storage, name)
+        ended = last.superseded(why, by, time.time()) if last is not None else None
+        made = make(ended)
         try:
-            if last is not None and not last.is_over:
-                last = last.superseded(why, by, time.time())
-                revision = write(storage, revision, last)
-            made = make(last)
+            if ended != last and ended is not None:
+                revision = write(storage, revision, ended)
             write(storage, revision, made)
             return made
         except ConflictError:
-            if newest(storage, name) == revision:
-                raise  # of the maker's
+            continue  # somebody got further
 
 
 def abort(storage: Storage, name: str, why: str, by: str) -> Rollout | None:

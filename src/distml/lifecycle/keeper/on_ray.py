@@ -21,7 +21,7 @@ from distml.serve.evidence import Totals
 from distml.serve.rollout import Rollout
 from distml.storage import Storage
 
-_IDLE_S = 1.0
+_IDLE_S = 0.5
 _SOON_S = 0.2
 _MONITOR_TIMEOUT_S = 10.0
 
@@ -33,7 +33,6 @@ class Replicas:
         self._storage = storage
         self._name = name
         self._route = route
-        self._watched: set[int] = set()
 
     def is_there(self) -> bool:
         from ray import serve
@@ -57,17 +56,12 @@ class Replicas:
 
         traffic = rollout.traffic()
         for deployed in traffic.versions.values():
-            self._watch(deployed.version, deployed.package)
+            baseline = orjson.loads(self._storage.read_bytes(f"{deployed.package}/baseline.json"))
+            ray.get(self._monitor().watch.remote(deployed.version, baseline), timeout=_MONITOR_TIMEOUT_S)
         if config is None:
             config = config_of(self._storage, self._version(rollout.configured_by.version))
         settings = settings_of(config, self._storage.root, monitor=actor_name(self._name), namespace=NAMESPACE)
         return application(settings, config.serve, traffic)
-
-    def _watch(self, version: int, package: str) -> None:
-        if version not in self._watched:
-            baseline = orjson.loads(self._storage.read_bytes(f"{package}/baseline.json"))
-            ray.get(self._monitor().watch.remote(version, baseline), timeout=_MONITOR_TIMEOUT_S)
-            self._watched.add(version)
 
     def look(self, rollout: Rollout) -> Sight:
         monitor = self._monitor()
