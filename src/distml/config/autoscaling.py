@@ -27,7 +27,7 @@ class AutoscalingConfig(Section):
     downscale_delay_s: float = Field(60, ge=0, description="how long there must be too many")
     downscale_to_zero_delay_s: float = Field(300, ge=0, description="the same for the last one, with min_replicas: 0")
     upscaling_factor: float = Field(1, gt=0, description="share of the missing replicas that one step starts")
-    downscaling_factor: float = Field(1, gt=0, description="share of the spare replicas that one step ends")
+    downscaling_factor: float = Field(0.5, gt=0, description="share of the spare replicas that one step ends")
     metrics_interval_s: float = Field(1, gt=0, description="how often a replica tells what it has under way")
     look_back_period_s: float = Field(5, gt=0, description="what is under way is averaged over this long")
 
