@@ -12,11 +12,10 @@ from distml.errors import ConflictError
 from distml.lifecycle import rollouts
 from distml.lifecycle.keeper import Keeper
 from distml.registry import Decision, StoreRegistry
-from distml.serve.advance import Sight
-from distml.serve.evidence import Totals
 from distml.serve.rollout import Rollout
 from distml.serve.traffic import Deployed
 from distml.storage import Storage
+from kept import Replicas
 
 OLD, NEW = (Deployed(version=number, package=f"trained/{number}") for number in (1, 2))
 PLAN = RolloutConfig(canary=(5, 100), step_s=10, watch_s=30, min_requests=50)
@@ -24,46 +23,6 @@ PLAN = RolloutConfig(canary=(5, 100), step_s=10, watch_s=30, min_requests=50)
 
 class Killed(BaseException):
     """The keeper's process is killed here."""
-
-
-class Replicas:
-    """A service whose replicas do at once what they are asked, and answer as many requests per second as they are
-    told; a share `faulty` of the new version's fail, from a time on. Time passes with each look."""
-
-    def __init__(self, faulty: float = 0.0, refused: str | None = None, faulty_from: float = 0.0) -> None:
-        self.faulty, self.refused, self.faulty_from = faulty, refused, faulty_from
-        self.faults = 0.0
-        self.now = 1000.0
-        self.applied: list[Rollout] = []
-        self.mirrored: list[int] = []
-        self.requests = {1: 0.0, 2: 0.0}
-        self.is_served = True
-
-    def is_there(self):
-        return self.is_served
-
-    def apply(self, rollout):
-        self.applied.append(rollout)
-
-    def look(self, rollout):
-        self.now += 1
-        percent = 0.0 if not self.applied else self.applied[-1].percent
-        self.requests[2] += percent
-        self.requests[1] += 100 - percent
-        self.faults += percent * self.faulty if self.now >= self.faulty_from else 0.0
-        totals = {
-            1: Totals(requests=int(self.requests[1])),
-            2: Totals(requests=int(self.requests[2]), faults=int(self.faults)),
-        }
-        wants_new = 2 in rollout.traffic().versions and not rollout.is_over
-        return Sight(totals=totals, is_loaded=True, refused=self.refused if wants_new else None)
-
-    def mirror(self, version):
-        self.mirrored.append(version.number)
-
-    @property
-    def main(self):
-        return self.applied[-1].main.version
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import getpass
 import shutil
 import socket
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,17 @@ import pytest
 from commands import TINY, distml, document, processes_of, serving
 from distml.clean import RowCleaner
 from distml.config import RunConfig
-from distml.errors import ConflictError, NotFoundError, PackageError, UsageError
+from distml.config.rollout import RolloutConfig
+from distml.errors import ConflictError, DistmlError, NotFoundError, PackageError, UsageError
+from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.mirror import mirror_champion
 from distml.lifecycle.runs import RunRecord
-from distml.lifecycle.versions import Moved, promote, rollback
+from distml.lifecycle.takeover import Wish, take_over
+from distml.lifecycle.versions import Moved, move_to_challenger, promote, rollback
 from distml.predictor import with_golden
 from distml.registry import Decision, StoreRegistry
 from distml.storage import Storage
+from kept import Replicas, keeping
 from packages import package_of, table_of
 
 ANN = "ann@desk"
@@ -200,6 +205,102 @@ def test_a_champion_changed_meanwhile_is_a_conflict_and_no_refusal(storage, regi
         promote(storage, "shop/2")
     assert registry.champion("shop").number == 3
     assert last(registry)[:2] == (3, "promote")
+
+
+# Where it is served, by a keeper without a cluster
+
+
+@pytest.fixture
+def replicas(storage):
+    """A service of shop/1, and its keeper at work."""
+    live = LiveRecord(storage, "shop")
+    live.write("http://127.0.0.1:8000/shop", StoreRegistry(storage).versions("shop")[0], "127.0.0.1:6379", None)
+    replicas = Replicas()
+    replicas.now = time.time()
+    with keeping(storage, "shop", replicas):
+        yield replicas
+
+
+def served(storage):
+    return LiveRecord(storage, "shop").last()["version"]
+
+
+def wished(registry, number, **changes):
+    plan = RolloutConfig(canary=(20, 100), step_s=10**6)
+    version = registry.versions("shop")[number - 1]
+    return Wish(**{"version": version, "plan": plan, "action": "promote", "by": ANN, **changes})
+
+
+def test_traffic_and_champion_move_together(storage, registry, replicas):
+    url = "http://127.0.0.1:8000/shop"
+    for number in (2, 3):
+        assert promote(storage, f"shop/{number}", by=ANN).endpoint == url
+        assert (registry.champion("shop").number, replicas.main, served(storage)) == (number, number, number)
+        assert last(registry) == (number, "promote", ("by hand", f"served at {url}"), ANN)
+    moved = rollback(storage, "shop", reason="too slow", by=ANN)
+    assert (moved.version.number, moved.before.number, moved.ended) == (2, 3, 3), "it was watched still"
+    assert (registry.champion("shop").number, replicas.main, served(storage)) == (2, 2, 2)
+    assert last(registry) == (2, "rollback", ("shop/3: too slow",), ANN)
+    moved = rollback(storage, "shop", by=ANN)
+    assert (moved.version.number, moved.before.number, moved.ended) == (1, 2, None)
+    assert (registry.champion("shop").number, replicas.main, served(storage)) == (1, 1, 1)
+
+
+def test_what_replicas_refuse_leaves_traffic_and_champion(storage, registry, replicas):
+    replicas.refused = "weights are damaged"
+    with pytest.raises(DistmlError, match=r"a replica refused it: weights are damaged; in shop/2"):
+        promote(storage, "shop/2", by=ANN)
+    assert (registry.champion("shop").number, replicas.main, served(storage)) == (1, 1, 1)
+    assert last(registry)[:2] == (2, "refuse")
+    with pytest.raises(UsageError, match="promoted with a reason"):
+        promote(storage, "shop/2")
+
+
+def test_a_rollback_ends_a_rollout_that_is_under_way(storage, registry, replicas):
+    rollout, _ = take_over(storage, wished(registry, 2))
+    assert (rollout.phase, rollout.percent, replicas.applied[-1].percent) == ("canary", 20, 20)
+    assert last(registry) == (2, "roll out", ("20, 100 %",), ANN)
+    moved = rollback(storage, "shop", by=ANN)
+    assert (moved.version.number, moved.before, moved.ended) == (1, None, 2)
+    assert (registry.champion("shop").number, replicas.main, replicas.applied[-1].percent) == (1, 1, 0)
+    assert last(registry)[:2] == (1, "rollback")
+
+
+def test_a_promotion_ends_a_rollout_that_is_under_way(storage, registry, replicas):
+    take_over(storage, wished(registry, 2))
+    promote(storage, "shop/3", by=ANN)
+    assert (registry.champion("shop").number, replicas.main) == (3, 3)
+    assert replicas.applied[-1].before.version == 1
+    assert registry.previous("shop").number == 1
+
+
+def test_a_share_goes_on_and_leaves_the_champion(storage, registry, replicas):
+    rollout, _ = take_over(storage, wished(registry, 2, shared=50.0, action="keep"))
+    assert (rollout.phase, replicas.applied[-1].traffic().shares[0].percent) == ("share", 50)
+    assert registry.champion("shop").number == 1
+    for share in (0, 100, -5):
+        with pytest.raises(UsageError, match="a percentage between 0 and 100"):
+            wished(registry, 2, shared=float(share))
+
+
+def test_a_version_does_not_take_over_from_itself_and_ends_nothing(storage, registry, replicas):
+    take_over(storage, wished(registry, 2))
+    with pytest.raises(UsageError, match="shop/1, which answers already"):
+        take_over(storage, wished(registry, 1))
+    assert replicas.applied[-1].percent == 20
+
+
+def test_a_version_that_is_served_already_is_only_made_champion(storage, registry, replicas):
+    take_over(storage, wished(registry, 2, plan=RolloutConfig(), action="keep"))
+    assert (registry.champion("shop").number, replicas.main) == (1, 2)
+    promote(storage, "shop/2")
+    assert (registry.champion("shop").number, replicas.main, replicas.applied[-1].before.version) == (2, 2, 1)
+
+
+def test_a_champion_changed_meanwhile_begins_no_rollout(storage, registry, replicas):
+    with pytest.raises(ConflictError, match="champion is 1, expected 2"):
+        move_to_challenger(storage, registry.versions("shop")[2], expected=2, reasons=("better",), by="run r")
+    assert (replicas.applied, served(storage)) == ([], 1)
 
 
 # The mirror
