@@ -34,7 +34,7 @@ def mirrored(tracker, name, num_versions):
         for i in range(1, num_versions + 1)
     ]
     for version in versions:
-        mirror.register(version, f"runs:/{run}/package", run)
+        mirror.register(version, f"runs:/{run}/model", run)
     return mirror, versions, run
 
 
@@ -53,7 +53,7 @@ def test_versions_are_mirrored_with_tags_and_run(tracker, client, name):
 
 def test_a_version_is_mirrored_once(tracker, client, name):
     mirror, (version,), run = mirrored(tracker, name, 1)
-    mirror.register(version, f"runs:/{run}/package", run)
+    mirror.register(version, f"runs:/{run}/model", run)
     assert len(client.search_model_versions(f"name = '{name}'")) == 1
 
 
