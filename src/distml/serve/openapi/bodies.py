@@ -43,59 +43,72 @@ def _only(form: str, content: dict[str, Any]) -> dict[str, Any]:
 def schemas_of(schema: Schema, labels: Sequence[Any] | None) -> dict[str, Any]:
     """The schemas that operations refer to, beside the row's. labels: of the classes, None for a number."""
     value: dict[str, Any] = {"enum": list(labels)} if labels else {"type": "number"}
-    shares = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
-    answer = {"predictions": _list(value), "model": _MODEL, "request_id": _TEXT}
     needed = [column.name for column in schema.inputs if not column.optional]
+    return {
+        "Rows": {"anyOf": [_closed(rows=_ROWS), _ROW]},
+        "Invocation": _invocation(needed),
+        "Inference": _inference(needed, has_classes=bool(labels)),
+        "Feedback": _feedback(value),
+        **_answers(value, has_classes=bool(labels)),
+        **_metadata(),
+    }
+
+
+def _invocation(needed: list[str]) -> dict[str, Any]:
     names = {"type": "array", "items": _TEXT, "minItems": len(needed), "uniqueItems": True}
     data = {"type": "array", "items": {"type": "array"}, "minItems": 1}
     split = _of(["columns", "data"], columns=names, data=data, index={"type": "array"})
     columns = {"type": "object", "required": needed}
+    forms = {"dataframe_split": split, "dataframe_records": _ROWS, "instances": _ROWS}
+    forms["inputs"] = {"anyOf": [columns, _ROWS]}
+    return {"oneOf": [_only(form, content) for form, content in forms.items()]}
+
+
+def _inference(needed: list[str], *, has_classes: bool) -> dict[str, Any]:
     shape = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
     tensor = _of(name=_TEXT, shape=shape, datatype={"enum": list(DATATYPES)}, data={"type": "array", "minItems": 1})
-    tensors = {"type": "array", "minItems": max(1, len(needed)), "items": tensor}
-    output = {"enum": [PREDICTIONS, PROBABILITIES] if labels else [PREDICTIONS]}
+    output = _of(name={"enum": [PREDICTIONS, PROBABILITIES] if has_classes else [PREDICTIONS]})
+    return _of(
+        ["inputs"], id={"type": "string", "maxLength": 256},
+        inputs={"type": "array", "minItems": max(1, len(needed)), "items": tensor},
+        outputs=_list(output), parameters={"type": "object"},
+    )  # fmt: skip
+
+
+def _feedback(label: dict[str, Any]) -> dict[str, Any]:
     request_id = {"type": "string", "pattern": "^[!-~]{1,128}$"}
-    label = {"enum": list(labels)} if labels else {"type": "number"}
     row = {"type": "integer", "minimum": 0, "default": 0}
+    entry = _of(["request_id", "label"], request_id=request_id, row=row, label=label)
+    of_one = _closed(request_id=request_id, labels=_list({"anyOf": [label, {"type": "null"}]}))
+    return {"oneOf": [of_one, _closed(feedback={"type": "array", "minItems": 1, "items": entry})]}
+
+
+def _answers(value: dict[str, Any], *, has_classes: bool) -> dict[str, Any]:
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    shares = {"probabilities": _list({"type": "object", "additionalProperties": share})} if has_classes else {}
+    required = ["name", "shape", "datatype", "data"]
+    output = _of(
+        required, name=_TEXT, shape=_SIZES, datatype=_TEXT, data={"type": "array"}, parameters={"type": "object"}
+    )
+    return {
+        "Prediction": _of(None, predictions=_list(value), model=_MODEL, request_id=_TEXT, **shares),
+        "Predictions": _of(predictions=_list(value)),
+        "Inferred": _of(model_name=_TEXT, model_version=_TEXT, id=_TEXT, outputs=_list(output)),
+        "Accepted": _of(accepted=_WHOLE, request_id=_TEXT),
+    }
+
+
+def _metadata() -> dict[str, Any]:
     told = _of(["name", "shape", "datatype"], name=_TEXT, shape=_SIZES, datatype=_TEXT, parameters={"type": "object"})
     return {
-        "Rows": {"anyOf": [_closed(rows=_ROWS), _ROW]},
-        "Prediction": _of(None, **answer, **({"probabilities": _list(shares)} if labels else {})),
-        "Invocation": {
-            "oneOf": [
-                _only("dataframe_split", split), _only("dataframe_records", _ROWS), _only("instances", _ROWS),
-                _only("inputs", {"anyOf": [columns, _ROWS]}),
-            ]
-        },
-        "Predictions": _of(predictions=_list(value)),
-        "Inference": _of(
-            ["inputs"], id={"type": "string", "maxLength": 256}, inputs=tensors,
-            outputs=_list(_of(name=output)), parameters={"type": "object"},
-        ),
-        "Inferred": _of(
-            model_name=_TEXT, model_version=_TEXT, id=_TEXT,
-            outputs=_list(_of(
-                ["name", "shape", "datatype", "data"], name=_TEXT, shape=_SIZES, datatype=_TEXT, data={"type": "array"},
-                parameters={"type": "object"},
-            )),
-        ),
-        "Feedback": {
-            "oneOf": [
-                _closed(request_id=request_id, labels=_list({"anyOf": [label, {"type": "null"}]})),
-                _closed(feedback=_list(_of(["request_id", "label"], request_id=request_id, row=row, label=label))),
-            ]
-        },
-        "Accepted": _of(accepted=_WHOLE, request_id=_TEXT),
         "Alive": _of(status={"const": "alive"}),
         "Ready": _of(["status"], status={"const": "ready"}, model=_MODEL),
         "Server": _of(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)),
         "Live": _of(live={"const": True}),
         "ServerReady": _of(["ready"], ready={"const": True}),
         "ModelReady": _of(name=_TEXT, ready={"const": True}),
-        "Model": _of(
-            name=_TEXT, versions=_list(_TEXT), platform=_TEXT, inputs=_list(told), outputs=_list(told)
-        ),
-    }  # fmt: skip
+        "Model": _of(name=_TEXT, versions=_list(_TEXT), platform=_TEXT, inputs=_list(told), outputs=_list(told)),
+    }
 
 
 _TAKEN = {"predict": "Rows", "invocations": "Invocation", "infer": "Inference", "feedback": "Feedback"}
