@@ -84,6 +84,11 @@ def test_without_onnxruntime_it_says_so(monkeypatch):
     assert reason(LINEAR) == "onnxruntime is not installed where it was packed"
 
 
+def test_without_onnx_it_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert "Module onnx is not installed" in reason(LINEAR)
+
+
 def test_scores_are_not_a_number_where_the_networks_are_not():
     numeric = ROWS.numeric.copy()
     numeric[0] = np.nan
