@@ -52,10 +52,10 @@ class Answering:
 
     async def _by(self, live: Live, rows: Rows, deadline: float) -> Prediction:
         if rows.records is not None and len(rows.records) <= FEW:
-            prediction = await live.batcher.predict(rows.records, deadline)
-            if prediction is not None:
-                live.seen.answered(rows.records, prediction)
-                return prediction
+            few = await live.batcher.predict(rows.records, deadline)
+            if few is not None:
+                live.seen.answered(rows.records, few)
+                return few
         cleaned, prediction = await self._worker.run(lambda: predict_table(live.predictor, rows), deadline)
         live.seen.answered_table(cleaned, prediction)
         return prediction
