@@ -13,14 +13,14 @@ def mirror_champion(storage: Storage, version: Version) -> str | None:
 
     Never raises for a server that doesn't answer: what counts is in storage.
     """
-    from distml.registry.mlflow import move_alias
-    from distml.secrets import with_secrets
-    from distml.tracking.mlflow import embedded_uri
-
     try:
         uri = config_of(storage, version).tracking.uri
         if uri is None and not storage.exists("mlflow/mlflow.db"):
             return None  # nothing was ever mirrored
+        from distml.registry.mlflow import move_alias
+        from distml.secrets import with_secrets
+        from distml.tracking.mlflow import embedded_uri
+
         move_alias(with_secrets(uri or embedded_uri(storage.root)), version, "champion")
     except DistmlError as error:
         return str(error)
