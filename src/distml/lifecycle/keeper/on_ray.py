@@ -76,15 +76,17 @@ class Replicas:
         errors = [one["errors"][number] for one in told if number in one["errors"]]
         return Sight(
             totals={version: Totals.of(total) for version, total in totals.items()},
-            is_loaded=len(have) >= self._num_running(),
+            is_loaded=len(have) >= self._num_answering(),
             refused=errors[0] if errors else None,
         )
 
-    def _num_running(self) -> int:
+    def _num_answering(self) -> int:
+        """Replicas that requests go to; none of a service that scaled to zero. Those that are being told answer too."""
         from ray import serve
 
         deployments = serve.status().applications[self._name].deployments.values()
-        return sum(deployment.replica_states.get("RUNNING", 0) for deployment in deployments)
+        states = [deployment.replica_states for deployment in deployments]
+        return sum(state.get("RUNNING", 0) + state.get("UPDATING", 0) for state in states)
 
     def mirror(self, version: Version) -> None:
         _mirror.options(num_cpus=0).remote(self._storage.root, version)
