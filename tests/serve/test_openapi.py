@@ -85,7 +85,7 @@ def test_what_is_read_is_as_the_document_says():
         "ServerReady": wire.ready_document(),
         "ModelReady": wire.model_ready_document("shop"),
         "Model": wire.model_document("shop", [7], predictor.schema, ("no", "yes")),
-        "Accepted": orjson.loads(accepted_reply(3, ANSWERED).body),
+        "Accepted": orjson.loads(accepted_reply(3, "log/a", ANSWERED).body),
     }.items():
         validator(name).validate(told)
 

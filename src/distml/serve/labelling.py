@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from distml.errors import DataError, StorageError
 from distml.predictor import Predictor
 from distml.serve.feedback import FeedbackLog
-from distml.serve.labels import checked
-from distml.serve.wire import Answered, Limits, Problem, Reply, busy, problem_of
-from distml.serve.wire.feedback import accepted_reply, read_labels
+from distml.serve.labels import CheckedLabel, checked
+from distml.serve.wire import Answered, Limits, Problem, Reply, busy
+from distml.serve.wire.feedback import accepted_reply, problem_of_label, read_labels
 
 _RETRY_AFTER_S = 5
 
 
-async def keep_labels(
-    log: FeedbackLog, predictor: Predictor, body: bytes, headers: Mapping[str, str], limits: Limits, answered: Answered
-) -> Reply:
-    """The answer to a body of labels once they are durable. Raises `Problem` 400, 413 or 422 for labels that are none,
-    503 where they can't be kept: none of them is then."""
-    target, column = predictor.package.postprocess.target, predictor.schema.target
+def labels_of(body: bytes, headers: Mapping[str, str], predictor: Predictor, limits: Limits) -> list[CheckedLabel]:
+    """The labels of a body as it came. Raises `Problem` 400, 413, 415, or 422 naming the entry."""
+    told = read_labels(body, headers, limits)
     try:
-        labels = checked(read_labels(body, headers, target, limits, is_private=column.private), predictor.package)
+        return checked(told, predictor.package, lambda place: told[place].where)
     except DataError as error:
-        raise problem_of(error) from None
+        raise problem_of_label(error) from None
+
+
+async def keep_labels(log: FeedbackLog, labels: Sequence[CheckedLabel], answered: Answered) -> Reply:
+    """The answer to labels once they are durable. Raises `Problem` 503 where they can't be kept: none of them is
+    then."""
     try:
-        await log.add(labels)
+        segment = await log.add(labels)
     except StorageError as error:
         raise _unkept(error) from error
-    return accepted_reply(len(labels), answered)
+    return accepted_reply(len(labels), segment, answered)
 
 
 def _unkept(error: StorageError) -> Problem:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from distml.config.cors import CorsConfig
 from distml.serve import about, cors
@@ -17,11 +18,11 @@ from distml.serve.admission import Admission, Place, overloaded
 from distml.serve.answering import FEW, Answering, Fault
 from distml.serve.auth import Tokens
 from distml.serve.feedback import FeedbackLog
-from distml.serve.labelling import keep_labels
+from distml.serve.labelling import keep_labels, labels_of
 from distml.serve.live import Live, Serving
 from distml.serve.served import Served
 from distml.serve.shadow import Shadowing
-from distml.serve.wire import Answered, Asked, Limits, Problem, Reply, Rows, find
+from distml.serve.wire import Answered, Asked, Limits, Problem, Reply, find
 from distml.serve.wire.request_id import request_id_of
 from distml.serve.worker import Busy, Worker
 from distml.window import Window
@@ -29,6 +30,7 @@ from distml.window import Window
 _LIGHT_BYTES = 64 << 10  # of a body that is read between two turns of the event loop
 _MAX_TABLES = 32  # requests that wait for the worker
 
+T = TypeVar("T")
 Read = Callable[[Place], Awaitable[bytes]]
 """Reads a request's body, and holds its bytes in the request's place. Raises `Problem` 408, 413 or 503."""
 
@@ -202,9 +204,14 @@ class Service:
     async def _labelled(self, request: _Request, serving: Serving, place: Place) -> Reply:
         if self._feedback is None:
             raise Problem(404, "not-found", "no labels are kept here")
-        live, body = serving.main, await request.read(place)
-        answered = self._answered(request, live)
-        return await keep_labels(self._feedback, live.predictor, body, request.headers, self.terms.limits, answered)
+        live, limits, body = serving.main, self.terms.limits, await request.read(place)
+        try:
+            labels = await self._read(
+                body, request.headers, lambda: labels_of(body, request.headers, live.predictor, limits)
+            )
+        except Busy:
+            raise _full() from None
+        return await keep_labels(self._feedback, labels, self._answered(request, live))
 
     def _answered(self, request: _Request, live: Live) -> Answered:
         return Answered(name=self.name, version=live.number, request_id=request.id)
@@ -220,13 +227,16 @@ class Service:
         except TimeoutError:
             raise Problem(504, "deadline-exceeded", f"there is no answer within {seconds:g} s") from None
         except Busy:
-            raise overloaded(f"{_MAX_TABLES} tables wait here already") from None
+            raise _full() from None
 
     async def _predicted(
         self, request: _Request, asked: Asked, serving: Serving, body: bytes, deadline: float
     ) -> Reply:
         assert request.live is not None, "assigned before"
-        rows = await self._rows(asked, body, request.headers, request.live, deadline)
+        schema, limits = request.live.predictor.schema, self.terms.limits
+        rows = await self._read(
+            body, request.headers, lambda: asked.read(body, request.headers, schema, limits), deadline
+        )
         request.live, prediction = await self._answering.predict(serving, request.live, rows, deadline)
         for column, count in rows.ignored.items():
             request.live.seen.ignored(column, count)
@@ -239,12 +249,17 @@ class Service:
             self._shadowing.ask(serving.shadow, rows, prediction)
         return reply
 
-    async def _rows(self, asked: Asked, body: bytes, headers: Mapping[str, str], live: Live, deadline: float) -> Rows:
-        """The rows of a body; on the worker where reading it would keep others waiting."""
-        schema, limits = live.predictor.schema, self.terms.limits
+    async def _read(
+        self, body: bytes, headers: Mapping[str, str], work: Callable[[], T], deadline: float = float("inf")
+    ) -> T:
+        """What a body says; on the worker where reading it would keep others waiting."""
         if len(body) <= _LIGHT_BYTES and "content-encoding" not in headers:
-            return asked.read(body, headers, schema, limits)
-        return await self._worker.run(lambda: asked.read(body, headers, schema, limits), deadline)
+            return work()
+        return await self._worker.run(work, deadline)
+
+
+def _full() -> Problem:
+    return overloaded(f"{_MAX_TABLES} tables wait here already")
 
 
 def _seconds(headers: Mapping[str, str], at_most: float) -> float:

@@ -94,7 +94,7 @@ def _answers(value: dict[str, Any], *, has_classes: bool) -> dict[str, Any]:
         "Prediction": _of(None, predictions=_list(value), model=_MODEL, request_id=_TEXT, **shares),
         "Predictions": _of(predictions=_list(value)),
         "Inferred": _of(model_name=_TEXT, model_version=_TEXT, id=_TEXT, outputs=_list(output)),
-        "Accepted": _of(accepted=_WHOLE, request_id=_TEXT),
+        "Accepted": _of(accepted=_WHOLE, segment=_TEXT, request_id=_TEXT),
     }
 
 

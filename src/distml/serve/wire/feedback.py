@@ -1,40 +1,46 @@
-"""`/feedback`: labels that become known later, by the request id and row of what was predicted."""
+"""`/feedback`: labels that become known later, by the request id and row of what was predicted.
+
+Whether a label is one of the model's is not known here: `serve.labels` looks at that.
+"""
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from distml.clean import as_text
+from distml.errors import DataError
 from distml.serve.wire.body import check_nesting, check_repeated, json_of, plain
 from distml.serve.wire.format import Answered
 from distml.serve.wire.limits import Limits
 from distml.serve.wire.problem import Problem, Reply
 from distml.serve.wire.request_id import REQUEST_ID, is_request_id
-from distml.target import ClassTarget, Target
 
 _FORM = '{"request_id": ..., "labels": [...]} or {"feedback": [{"request_id": ..., "row": 0, "label": ...}, ...]}'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What turned out to be true of one row of a request: one of the target's labels, of their own type, or a float."""
+    """What turned out to be true of one row of a request, as JSON has it. entry: its place in the body, from 0."""
 
     request_id: str
     row: int
     label: Any
+    entry: int
+
+    @property
+    def where(self) -> str:
+        """What an error calls it."""
+        return f"feedback[{self.entry}]"
 
 
-def read_labels(
-    body: bytes, headers: Mapping[str, str], target: Target, limits: Limits, *, is_private: bool = False
-) -> list[Label]:
+def read_labels(body: bytes, headers: Mapping[str, str], limits: Limits) -> list[Label]:
     """The labels of a body as it came. In `labels`, one per row of the request, null is one that isn't known yet.
 
-    is_private: whether the target's values may not be quoted. Raises `Problem` 400, 413, 415, or 422 naming the entry.
+    Raises `Problem` 400, 413, 415, or 422 naming the entry.
     """
     body = plain(body, headers, limits)
     document = json_of(body)
@@ -45,14 +51,25 @@ def read_labels(
         raise Problem(413, "too-many-rows", detail)
     if not entries:
         raise Problem(422, "invalid-body", "feedback has at least one label, received none")
-    labels = [_label(number, entry, target, limits, is_private) for number, entry in entries.items()]
+    labels = [_label(number, entry, limits) for number, entry in entries.items()]
     check_repeated(body, document, len(document))
     return labels
 
 
-def accepted_reply(num_labels: int, answered: Answered) -> Reply:
-    """The answer to feedback that was noted: 202, as it is joined to what was predicted later."""
-    return Reply(202, orjson.dumps({"accepted": num_labels, "request_id": answered.request_id}))
+def accepted_reply(num_labels: int, segment: str, answered: Answered) -> Reply:
+    """The answer to feedback that was kept: 202, as it is joined to what was predicted later. segment: that holds it,
+    by its name in the inference log."""
+    return Reply(202, orjson.dumps({"accepted": num_labels, "segment": segment, "request_id": answered.request_id}))
+
+
+def problem_of_label(error: DataError) -> Problem:
+    """A 422 from what was said of a label, with the entry where it names one by `Label.where`."""
+    place = re.fullmatch(r"feedback\[(\d+)\]", error.where or "")
+    members = {"received": error.received, "allowed": error.rule, "remedy": error.remedy}
+    known: dict[str, Any] = {key: value for key, value in members.items() if value is not None}
+    if place is not None:
+        known["entry"] = int(place.group(1))
+    return Problem(422, "invalid-feedback", str(error), headers=None, **known)
 
 
 def _entries(document: Any) -> dict[int, Any]:
@@ -68,7 +85,7 @@ def _entries(document: Any) -> dict[int, Any]:
     raise Problem(422, "invalid-body", f"the body is {_FORM}", allowed=_FORM)
 
 
-def _label(number: int, entry: Any, target: Target, limits: Limits, is_private: bool) -> Label:
+def _label(number: int, entry: Any, limits: Limits) -> Label:
     if not isinstance(entry, dict):
         raise _wrong(number, "an entry is an object of request_id, row and label", type(entry).__name__)
     request_id, row = entry.get("request_id"), entry.get("row", 0)
@@ -78,30 +95,7 @@ def _label(number: int, entry: Any, target: Target, limits: Limits, is_private: 
         raise _wrong(number, f"a row is a whole number from 0 to {limits.max_rows - 1}", repr(row)[:60])
     if "label" not in entry:
         raise _wrong(number, "an entry has a label", "none")
-    label = entry["label"]
-    shown = "(private)" if is_private else repr(label)[:60]
-    return Label(request_id=request_id, row=row, label=_known(number, label, target, shown))
-
-
-def _known(number: int, label: Any, target: Target, shown: str) -> Any:
-    """A label as the target has it: texts and values of its classes are one."""
-    if isinstance(target, ClassTarget):
-        if isinstance(label, (bool, int, float, str)):
-            text = as_text(label) if math.isfinite(label if isinstance(label, float) else 0) else ""
-            for known in target.labels:
-                if as_text(known) == text:
-                    return known
-        raise _wrong(number, f"a label is one of {', '.join(map(repr, target.labels[:20]))}", shown)
-    if type(label) not in (int, float) or not math.isfinite(_number(label)):
-        raise _wrong(number, "a label is a finite number", shown)
-    return _number(label)
-
-
-def _number(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+    return Label(request_id=request_id, row=row, label=entry["label"], entry=number)
 
 
 def _wrong(number: int, rule: str, received: str) -> Problem:
