@@ -223,6 +223,24 @@ def test_main_answers_on_where_nobody_else_is_left_and_that_is_told_once(replica
     assert replica.now.main.number == 1
 
 
+def test_a_wish_that_nothing_can_be_made_of_is_told(replica):
+    replica.bring(Traffic(main=version(1), asked_at=1.0))
+    report = replica.bring(Traffic(main=version(2), allow_code=(5,), asked_at=2.0))
+    assert (report.main, list(report.errors)) == (1, [2])
+    assert report.errors[2].startswith("TypeError")
+    assert replica.bring(Traffic(main=version(2), asked_at=3.0)).main == 2
+
+
+def test_nothing_is_swapped_in_or_told_after_the_end(replica):
+    replica.bring(Traffic(main=version(1), asked_at=1.0))
+    replica.versions.stop()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "versions"]
+    replica.versions.want(Traffic(main=version(2), asked_at=2.0))
+    thread.join(60)
+    assert not thread.is_alive()
+    assert (len(replica.servings), len(replica.reports)) == (1, 1)
+
+
 def test_a_report_can_be_repeated_to_a_monitor_that_was_away(replica):
     replica.versions.tell_again()
     assert replica.reports == []

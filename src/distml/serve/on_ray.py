@@ -142,6 +142,7 @@ class Flushing:
         self._link = link
         self._tell_again = tell_again
         self._lock = threading.Lock()
+        self._is_over = False
         self._unsent: list[Window] = []
         self._counters = {
             counter.name: Counter(counter.name, counter.help, tag_keys=(*COMMON, *counter.labels))
@@ -151,6 +152,9 @@ class Flushing:
     def flush(self, *, is_last: bool = False) -> None:
         """Sends what there is; is_last: with what was seen up to now, as nothing is under way any more."""
         with self._lock:
+            if self._is_over:  # another word would make the monitor believe that the replica is back
+                return
+            self._is_over = is_last
             windows = self._service.take_windows(is_last=is_last)
             for name, labels, value in deltas(self._service.name, windows):
                 self._counters[name].inc(value, labels)

@@ -79,7 +79,7 @@ class Versions:
             self._told(self._report)
 
     def stop(self) -> None:
-        """Lets the thread end; what it loads meanwhile is still swapped in."""
+        """Lets the thread end; what it loads meanwhile is neither swapped in nor told."""
         self._is_stopped = True
         self._changed.set()
 
@@ -97,13 +97,16 @@ class Versions:
             self._changed.clear()
             if self._is_stopped:
                 return
+            wanted = self._wanted
+            assert wanted is not None, "set by the start"
             try:
-                if is_asked and self._wanted is not None:
-                    self._bring(self._wanted)
+                if is_asked:
+                    self._bring(wanted)
                 else:
                     self.check()
-            except Exception:  # the thread outlives whatever goes wrong: the next wish may be one that works
+            except Exception as error:  # the thread outlives whatever goes wrong: the next wish may be one that works
                 logging.getLogger(__name__).exception("versions")
+                self._tell(wanted.asked_at, {wanted.main.version: _said(error)})
 
     def _bring(self, traffic: Traffic) -> None:
         """Loads what isn't, and swaps where the main version is there; else what answered before goes on."""
@@ -115,6 +118,8 @@ class Versions:
                 loaded[deployed] = self._loaded.get(deployed) or self._load(deployed)
             except Exception as error:  # noqa: BLE001 - whatever refuses a version is its report
                 failed[deployed.version] = error
+        if self._is_stopped:
+            return
         errors = {number: _said(error) for number, error in failed.items()}
         main = self._main(traffic, loaded)
         if main is not None:
