@@ -13,7 +13,7 @@ from typing import Any
 from distml.cli.options import AllowCode
 
 _LIFECYCLE = ("run", "prepare", "tune", "train", "evaluate", "resume", "retrain")
-CODABLE = frozenset((*_LIFECYCLE, "validate", "plan", "deploy", "predict", "promote", "rollback"))
+CODABLE = frozenset((*_LIFECYCLE, "validate", "plan", "deploy", "predict", "promote", "rollback", "feedback"))
 
 
 def codable(command: Callable[..., None]) -> Callable[..., None]:
