@@ -28,7 +28,7 @@ servers = [ServerConfig(f"replica-{one}", "127.0.0.1", one) for one in replicas]
 backend = BackendConfig(name="http-churn", path_prefix=sys.argv[1], app_name="churn", servers=servers)
 options = HTTPOptions(host="127.0.0.1", port=port)
 config = HAProxyConfig(http_options=options, is_head=True, has_received_routes=True)
-api = HAProxyApi(config, {"http-churn": backend})
+api = HAProxyApi(config, {"http-churn": backend} if servers else {})
 api._generate_config_file_internal()
 """
 
@@ -93,7 +93,10 @@ def served(replica: Replica) -> Iterator[int]:
 
 @contextlib.contextmanager
 def endpoint(state: Path, config: RunConfig, replicas: Sequence[Replica]) -> Iterator[int]:
-    """The port of an endpoint whose HAProxy runs for the block. state: an empty private folder, by a short path."""
+    """The port of an endpoint whose HAProxy runs for the block; without replicas Serve has told it of nothing yet.
+
+    state: an empty private folder, by a short path.
+    """
     settings = haproxy.settings(state, fallback_port=1)
     (state / "token").touch(mode=0o600)
     environment = {**os.environ, **settings, "RAY_AUTH_TOKEN_PATH": str(state / "token")}

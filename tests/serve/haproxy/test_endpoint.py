@@ -168,6 +168,13 @@ def test_without_another_the_client_is_told_to_come_again(size):
     assert answer[1]["Retry-After"] == "1"
 
 
+def test_a_service_that_serve_has_not_told_of_yet_is_to_come():
+    with endpoint_before() as port:
+        assert is_problem(ask(port, "POST", body=b"{}"), 503, "unavailable")
+        assert is_problem(ask(port, path="/churn"), 503, "unavailable")
+        assert is_problem(ask(port, path="/churnier"), 404, "not-found")
+
+
 def test_a_service_with_tokens_has_any_name():
     with endpoint_before(Replica(answering), auth={}) as port:
         assert ask(port, Host="api.example")[0] == 200

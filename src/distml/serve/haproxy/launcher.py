@@ -38,7 +38,7 @@ def tighten(config: str, fronts: Sequence[Mapping[str, Any]], folder: str) -> st
         "global": lambda part: _replaced(part, " mode 666 level admin", " mode 600 level admin"),
         "defaults": lambda part: _defaults(part, whole, folder),
         "frontend http_frontend": lambda part: _frontend(part, whole, fronts, folder),
-        "backend default_backend": lambda part: _default_backend(folder),
+        "backend default_backend": lambda part: _default_backend(fronts, folder),
     }
     names = [part.partition("\n")[0].strip() for part in parts]
     if missing := edits.keys() - names:
@@ -86,7 +86,7 @@ def _refusals(whole: Mapping[str, Any], fronts: Sequence[Mapping[str, Any]], fol
     lines = []
     for front in fronts:
         if front["is_open"]:  # a browser would let a web page in whose own name was led to 127.0.0.1
-            lines += [f"acl to_open path {front['route']}", f"acl to_open path_beg {front['route'].rstrip('/')}/"]
+            lines += [f"acl to_open {known}" for known in _paths_of(front["route"])]
     refused = [(421, "to_open { req.hdr(host) -m found } !{ req.hdr(host),host_only -m str -i %s }")] if lines else []
     refused += [
         (431, f"{{ req.hdrs,length gt {_LONGEST_HEADERS} }}"),
@@ -111,9 +111,19 @@ def _headers() -> list[str]:
     ]
 
 
-def _default_backend(folder: str) -> str:
-    """Paths of no service; Ray's own text names the page that lists all services."""
-    return f"backend default_backend\n    http-request return status 404 errorfile {folder}/answers/404.http\n"
+def _default_backend(fronts: Sequence[Mapping[str, Any]], folder: str) -> str:
+    """Paths that Serve has not told of: those of a service come with it, as after HAProxy was started anew; any other
+    is nobody's. Ray's own text names the page that lists all services."""
+    lines = [f"acl to_come {known}" for front in fronts for known in _paths_of(front["route"])]
+    answers = [(503, " if to_come")] if lines else []
+    for status, condition in [*answers, (404, "")]:
+        lines.append(f"http-request return status {status} errorfile {folder}/answers/{status}.http{condition}")
+    return f"backend default_backend\n{_lines(lines)}"
+
+
+def _paths_of(route: str) -> tuple[str, str]:
+    """Conditions of which the paths of a service fulfil one."""
+    return f"path {route}", f"path_beg {route.rstrip('/')}/"
 
 
 def _replaced(part: str, old: str, new: str) -> str:
