@@ -211,6 +211,11 @@ def test_traffic_of_each_phase():
     assert (first.main, first.last_good) == (NEW, None)
 
 
+def test_a_version_that_answers_already_has_all_requests_and_no_share_of_them():
+    traffic = replace(begun("watch"), before=NEW).traffic()
+    assert (traffic.main, traffic.shares, traffic.last_good) == (NEW, (), NEW)
+
+
 def test_the_config_of_a_new_version_comes_with_the_end():
     assert begun("watch").configured_by == OLD
     assert begun("rolled back").configured_by == OLD

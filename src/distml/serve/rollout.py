@@ -134,7 +134,7 @@ class Rollout:
 
     def traffic(self) -> Traffic:
         """What replicas are to serve: the same value each time, until a change asks for another."""
-        is_shared = self.main == self.before and self.percent > 0
+        is_shared = self.main != self.challenger and self.percent > 0
         # Who goes back goes to a version that served well; who goes on leaves one.
         goes_back = self.action == "rollback" and self.main == self.challenger
         return Traffic(
