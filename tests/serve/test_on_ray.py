@@ -17,6 +17,7 @@ import ray
 
 from distml.clean import RowCleaner
 from distml.config import RunConfig
+from distml.config.autoscaling import AutoscalingConfig
 from distml.inference_log import read_feedback
 from distml.monitor import on_ray as monitor
 from distml.predictor import Predictor, with_golden
@@ -228,6 +229,21 @@ def test_a_new_replica_answers_with_the_last_good_version_where_main_does_not_lo
 def test_a_monitor_that_is_away_has_taken_nothing(served, packages):
     settings = settings_of(served.config, str(packages), monitor="nobody", namespace="tests")
     assert Link(settings).observe([], {}) is None
+
+
+def test_replicas_are_replaced_for_other_settings_and_another_distml_alone(served, monkeypatch):
+    def code(config: RunConfig = served.config, number: int = 1) -> str:
+        settings = settings_of(config, "s", monitor="m", namespace="n")
+        return application(settings, config.serve, Traffic(main=version(number)))._bound_deployment.version
+
+    def changed(**serve: Any) -> RunConfig:
+        return served.config.model_copy(update={"serve": served.config.serve.model_copy(update=serve)})
+
+    before = code()
+    assert code(number=2) == code(changed(autoscaling=AutoscalingConfig(max_replicas=4))) == before
+    assert code(changed(max_rows=9)) != before
+    monkeypatch.setattr("distml.serve.on_ray.installed", lambda name: "9.9")
+    assert code() != before
 
 
 def test_a_config_tells_its_replicas_what_they_need(served, packages):

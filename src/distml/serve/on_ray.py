@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version as installed
 from typing import Any
 
 import ray
@@ -263,8 +264,10 @@ def _log_beside_serve() -> None:
 
 
 def application(settings: ReplicaSettings, config: ServeConfig, traffic: Traffic) -> Any:
-    """The Serve application. Deployed again with another `traffic` alone, its replicas stay and swap."""
-    code = repr(sorted(asdict(settings).items()))  # Serve draws a code version at random where none is given
+    """The Serve application. Deployed again with another `traffic` or autoscaling alone, its replicas stay; with other
+    settings, or by another distml, each is replaced once its successor answers."""
+    # Serve replaces replicas where this differs, and draws it at random where it isn't given.
+    code = repr((installed("distml"), sorted(asdict(settings).items())))
     deployment = serve.deployment(
         Replica,
         name="Replica",
