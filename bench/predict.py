@@ -30,9 +30,9 @@ from distml.predictor import Predictor
 from distml.records import records_from_table
 from distml.registry import Version
 from distml.serve.admission import Place
-from distml.serve.live import Live, Serving
 from distml.serve.service import Service
 from distml.serve.traffic import Deployed, Traffic
+from distml.serve.versions.live import Live, Serving
 from distml.storage import Storage
 
 CONFIG = """

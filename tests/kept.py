@@ -7,10 +7,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-from distml.lifecycle.keeper import Keeper
-from distml.serve.advance import Sight
-from distml.serve.evidence import Totals
-from distml.serve.rollout import Rollout
+from distml.lifecycle.serving.keeper import Keeper
+from distml.serve.rollout.advance import Sight
+from distml.serve.rollout.evidence import Totals
+from distml.serve.rollout.rollout import Rollout
 from distml.storage import Storage
 
 

@@ -11,9 +11,9 @@ import orjson
 from distml.predictor import Predictor
 from distml.serve.admission import Place
 from distml.serve.asgi import Message, read_body
-from distml.serve.live import Live, Serving
 from distml.serve.service import Service
 from distml.serve.traffic import Deployed, Share, Traffic
+from distml.serve.versions.live import Live, Serving
 from distml.serve.wire import Reply
 
 

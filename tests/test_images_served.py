@@ -13,8 +13,8 @@ from distml.package import ModelPackage
 from distml.predictor import NUM_GOLDEN, Predictor, num_golden
 from distml.records import records_from_table, row_json_schema, table_from_records
 from distml.schema import Column, Schema
+from distml.serve.predicting.tables import predict_table
 from distml.serve.service import Service
-from distml.serve.tables import predict_table
 from distml.serve.wire import Rows
 from pictures import bars, picture_package, picture_table, written
 from services import ask, service_of

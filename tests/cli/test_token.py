@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from commands import distml, document
-from distml.serve.auth import Tokens
+from distml.serve.tokens.auth import Tokens
 
 
 @pytest.fixture

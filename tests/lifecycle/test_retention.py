@@ -10,16 +10,16 @@ from distml.config.rollout import RolloutConfig
 from distml.errors import NotFoundError, StorageError
 from distml.lifecycle.claims import Retention
 from distml.lifecycle.evaluate import evaluated_key
-from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.retention import GRACE_S, collect, plan
-from distml.lifecycle.rollouts import deployed, write
 from distml.lifecycle.run import Resources
 from distml.lifecycle.run import run as run_lifecycle
 from distml.lifecycle.runs import RunRecord, list_runs
+from distml.lifecycle.serving.live import LiveRecord
+from distml.lifecycle.serving.rollouts import deployed, write
 from distml.predictor import Predictor
 from distml.reading.handed import keep
 from distml.registry import StoreRegistry, resolve
-from distml.serve.rollout import Rollout
+from distml.serve.rollout.rollout import Rollout
 from distml.storage import Storage
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

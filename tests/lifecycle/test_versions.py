@@ -18,10 +18,10 @@ from distml.clean import RowCleaner
 from distml.config import RunConfig
 from distml.config.rollout import RolloutConfig
 from distml.errors import ConflictError, DistmlError, NotFoundError, PackageError, UsageError
-from distml.lifecycle.live import LiveRecord
 from distml.lifecycle.mirror import mirror_champion
 from distml.lifecycle.runs import RunRecord
-from distml.lifecycle.takeover import Wish, take_over
+from distml.lifecycle.serving.live import LiveRecord
+from distml.lifecycle.serving.takeover import Wish, take_over
 from distml.lifecycle.versions import Moved, move_to_challenger, promote, rollback
 from distml.predictor import with_golden
 from distml.registry import Decision, StoreRegistry

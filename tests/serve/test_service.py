@@ -19,10 +19,10 @@ from distml.inference_log import read_feedback
 from distml.predictor import Predictor, with_golden
 from distml.records import table_from_records
 from distml.serve.admission import Place
-from distml.serve.auth import Tokens
-from distml.serve.feedback import FeedbackLog
+from distml.serve.feedback.log import FeedbackLog
 from distml.serve.service import Service, Terms
-from distml.serve.token_entry import hashed
+from distml.serve.tokens.auth import Tokens
+from distml.serve.tokens.entry import hashed
 from distml.serve.wire import ENDPOINTS, Limits, Reply
 from distml.storage import Storage
 from packages import package_of, table_of

@@ -8,7 +8,7 @@ import importlib.machinery
 import sys
 from types import ModuleType
 
-MODULE = "distml.serve.seen"
+MODULE = "distml.serve.counting.seen"
 NOTING = ("request", "answered", "answered_table", "batch", "waited", "ignored", "absent")
 
 

@@ -34,9 +34,9 @@ def carry_out(
     from distml.cluster.capacity import check_replicas
     from distml.cluster.on_ray import Signals, named_address
     from distml.errors import ConfigError
-    from distml.lifecycle.endpoint import Endpoint
     from distml.lifecycle.preflight import preflight
-    from distml.serve.auth import require_tokens
+    from distml.lifecycle.serving.endpoint import Endpoint
+    from distml.serve.tokens.auth import require_tokens
 
     if engine not in ("ray", "local"):
         raise ConfigError("an engine is ray or local", received=engine, where="--engine")
@@ -58,7 +58,7 @@ def carry_out(
             promoted = outcome.verdict is not None and outcome.verdict.promoted
             serves, is_held = deploy and promoted, False
             if serves and not detach and outcome.version is not None:
-                from distml.lifecycle.hold import hold
+                from distml.lifecycle.serving.hold import hold
 
                 is_held = hold(config, outcome.storage, outcome.version, state, _announcing(outcome), say)
         if serves and not is_held:
@@ -116,8 +116,8 @@ def _serve_apart(outcome: RunResult, port: int, detach: bool) -> None:
     """Serves what was promoted from a process of its own, as other models are served behind its port already; without
     `detach` for as long as this one lives."""
     from distml.cli.deploy import detached
-    from distml.lifecycle.down import end
-    from distml.lifecycle.live import LiveRecord
+    from distml.lifecycle.serving.down import end
+    from distml.lifecycle.serving.live import LiveRecord
 
     assert outcome.version is not None
     outcome.endpoint = detached(outcome.version, outcome.storage, port)

@@ -66,7 +66,7 @@ def deploy(
         _tell(version, detached(version, home, port))
         return
     from distml.cluster.on_ray import Signals
-    from distml.lifecycle.hold import serve
+    from distml.lifecycle.serving.hold import serve
 
     signals = Signals()
     signals.install()
@@ -78,7 +78,7 @@ def _taken_over(
 ) -> bool:
     """Lets a version take over in its model's service; whether there is one. Exits with 3 where it is rolled back."""
     from distml.cli.rollout import follow, phase_line
-    from distml.lifecycle.takeover import Wish, take_over
+    from distml.lifecycle.serving.takeover import Wish, take_over
     from distml.lifecycle.versions import check_refusal
     from distml.lifecycle.who import this_user
     from distml.registry import StoreRegistry
@@ -96,7 +96,7 @@ def _taken_over(
     if not is_promotion:
         _tell(version, url)
         return True
-    from distml.lifecycle.rollouts import current
+    from distml.lifecycle.serving.rollouts import current
 
     about = (current(storage, version.name) or {}) if detach else follow(storage, rollout)
     number = about["challenger"] if about["percent"] == 100 else about["before"]
@@ -127,7 +127,7 @@ def _check_port_of_service(storage: Storage, name: str, port: int) -> None:
     from urllib.parse import urlsplit
 
     from distml.errors import UsageError
-    from distml.lifecycle.live import LiveRecord
+    from distml.lifecycle.serving.live import LiveRecord
 
     running = LiveRecord(storage, name).read()
     if running is not None and urlsplit(running["url"]).port != port:
@@ -162,7 +162,7 @@ def detached(version: Version, storage: Storage, port: int | None = None) -> str
     import time
 
     from distml.errors import DistmlError
-    from distml.lifecycle.live import LiveRecord
+    from distml.lifecycle.serving.live import LiveRecord
 
     log = Path(storage.root) / "live" / f"{version.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

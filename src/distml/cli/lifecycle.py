@@ -53,9 +53,9 @@ def resume(
 ) -> None:
     """Goes on with a run that was killed, interrupted or failed; finished stages and trials are not repeated."""
     begin(json)
-    from distml.lifecycle.live import LiveRecord
     from distml.lifecycle.run import resume as resume_run
     from distml.lifecycle.runs import RunRecord
+    from distml.lifecycle.serving.live import LiveRecord
     from distml.storage import Storage
 
     home = Storage(storage)
@@ -78,9 +78,9 @@ def retrain(
     """Trains the champion again; what passes the gate replaces it, without losing a request where it is served."""
     begin(json)
     from distml.config import with_overrides
-    from distml.lifecycle.live import LiveRecord
     from distml.lifecycle.retrain import retrain_config
     from distml.lifecycle.run import run as run_stages
+    from distml.lifecycle.serving.live import LiveRecord
     from distml.registry import StoreRegistry, resolve
     from distml.storage import Storage
 

@@ -22,8 +22,8 @@ def down(
     """Ends the service of a model, and its cluster where nothing else is served on it; without NAME every one that
     serves from this storage."""
     begin(json)
-    from distml.lifecycle.down import end, end_all
-    from distml.lifecycle.live import LiveRecord
+    from distml.lifecycle.serving.down import end, end_all
+    from distml.lifecycle.serving.live import LiveRecord
     from distml.storage import Storage
 
     home = Storage(storage)

@@ -8,7 +8,7 @@ from distml.cli.output import say
 
 if TYPE_CHECKING:
     from distml.config.rollout import RolloutConfig
-    from distml.serve.rollout import Rollout
+    from distml.serve.rollout.rollout import Rollout
     from distml.storage import Storage
 
 
@@ -34,8 +34,8 @@ def plan_of(plan: RolloutConfig, shadow_s: float | None, canary: str | None, ste
 
 def follow(storage: Storage, rollout: Rollout) -> dict[str, Any]:
     """Tells each step of a rollout until it is over, or until Ctrl-C, which leaves it going on; what it came to."""
-    from distml.lifecycle import rollouts
-    from distml.lifecycle.takeover import follow as changes_of
+    from distml.lifecycle.serving import rollouts
+    from distml.lifecycle.serving.takeover import follow as changes_of
 
     told = Lines(f"{rollout.name}/{rollout.challenger.version}")
     try:

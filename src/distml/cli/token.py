@@ -34,8 +34,8 @@ def new(
     """Prints a new token, this once and nowhere else, and the entry by which a service knows it."""
     begin(json)
     from distml.errors import UsageError
-    from distml.serve.revoked import revocations
-    from distml.serve.token_entry import new as make
+    from distml.serve.tokens.entry import new as make
+    from distml.serve.tokens.revoked import revocations
     from distml.storage import Storage
 
     token, entry = make(name, [scope.strip() for scope in scopes.split(",")], expires)
@@ -50,8 +50,8 @@ def new(
 def show(variable: Variable = _VARIABLE, storage: StorageOption = DEFAULT_STORAGE, json: Json = False) -> None:
     """The tokens of this environment and those revoked in storage: names, scopes and dates, nothing secret."""
     begin(json)
-    from distml.serve.revoked import revocations
-    from distml.serve.token_entry import entries
+    from distml.serve.tokens.entry import entries
+    from distml.serve.tokens.revoked import revocations
     from distml.storage import Storage
 
     revoked = revocations(Storage(storage))
@@ -68,9 +68,9 @@ def revoke(
 ) -> None:
     """Revokes a token for good: services on this storage refuse it within seconds, without a restart."""
     begin(json)
-    from distml.serve.revoked import READ_EVERY_S, revocations
-    from distml.serve.revoked import revoke as write
-    from distml.serve.token_entry import entries
+    from distml.serve.tokens.entry import entries
+    from distml.serve.tokens.revoked import READ_EVERY_S, revocations
+    from distml.serve.tokens.revoked import revoke as write
     from distml.storage import Storage
 
     home = Storage(storage)

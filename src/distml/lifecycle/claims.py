@@ -17,11 +17,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from distml.config import RunConfig
-from distml.lifecycle import rollouts
 from distml.lifecycle.evaluate import evaluated_key
-from distml.lifecycle.live import LiveRecord, services
 from distml.lifecycle.liveness import is_here, owner_is_alive, run_state
 from distml.lifecycle.runs import list_runs
+from distml.lifecycle.serving import rollouts
+from distml.lifecycle.serving.live import LiveRecord, services
 from distml.lifecycle.stages import FOLDERS, folder_of, result_in
 from distml.reading.handed import FOLDER as TABLES
 from distml.registry import StoreRegistry, Version

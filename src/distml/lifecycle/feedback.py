@@ -17,7 +17,7 @@ from distml.reading.log import ReadLog
 from distml.reading.source import list_fragments, read_fragment
 from distml.reading.sql import one_state
 from distml.registry import Version
-from distml.serve.labels import CheckedLabel, checked
+from distml.serve.feedback.labels import CheckedLabel, checked
 from distml.storage import Storage
 
 _NEEDED, _OTHER = ("request_id", "label"), ("row",)

@@ -8,8 +8,8 @@ from typing import Any
 
 from distml.cluster.on_ray import NAMESPACE, connected
 from distml.errors import NotFoundError
-from distml.lifecycle import rollouts
-from distml.lifecycle.live import LiveRecord
+from distml.lifecycle.serving import rollouts
+from distml.lifecycle.serving.live import LiveRecord
 from distml.registry import StoreRegistry, Version
 from distml.storage import Storage
 
@@ -63,7 +63,7 @@ def service_report(storage: Storage, name: str) -> dict[str, Any]:
     where Serve doesn't answer; changes: when the number of replicas changed, and at which load; versions: totals;
     windows: the last full one and those filling, without their columns.
     """
-    from distml.lifecycle.serving import serving
+    from distml.lifecycle.serving.ray_serve import serving
 
     with _beside(storage, name):
         report, served = _told_by_monitor(name), serving(name)

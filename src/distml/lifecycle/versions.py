@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from distml.errors import UsageError
 from distml.lifecycle.configs import config_of
-from distml.lifecycle.live import LiveRecord
-from distml.lifecycle.takeover import Wish, at_once, take_over, turn_back, without_watch
+from distml.lifecycle.serving.live import LiveRecord
+from distml.lifecycle.serving.takeover import Wish, at_once, take_over, turn_back, without_watch
 from distml.lifecycle.who import this_user
 from distml.registry import Registry, StoreRegistry, Version, resolve
 from distml.registry.standing import check_champion, no_champion_before, pruned_error
-from distml.serve.rollout import Rollout
+from distml.serve.rollout.rollout import Rollout
 from distml.storage import Storage
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from distml.serve import openapi
-from distml.serve.live import Live
+from distml.serve.versions.live import Live
 from distml.serve.wire import Reply
 from distml.serve.wire.inference import (
     live_document,

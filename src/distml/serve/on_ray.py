@@ -24,14 +24,14 @@ from ray.util.metrics import Counter
 from distml.config import RunConfig
 from distml.config.serve import ServeConfig
 from distml.serve.asgi import App
-from distml.serve.auth import tokens_of
-from distml.serve.counters import COMMON, COUNTERS, deltas
-from distml.serve.feedback import FeedbackLog
-from distml.serve.prometheus import render
-from distml.serve.revoked import READ_EVERY_S, revoked_names
+from distml.serve.counting.counters import COMMON, COUNTERS, deltas
+from distml.serve.counting.prometheus import render
+from distml.serve.feedback.log import FeedbackLog
 from distml.serve.service import Service, Terms
+from distml.serve.tokens.auth import tokens_of
+from distml.serve.tokens.revoked import READ_EVERY_S, revoked_names
 from distml.serve.traffic import Traffic
-from distml.serve.versions import Report, Versions
+from distml.serve.versions.versions import Report, Versions
 from distml.serve.wire import Limits, Reply, busy
 from distml.storage import Storage
 from distml.threads import set_threads

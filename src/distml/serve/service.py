@@ -15,16 +15,16 @@ from typing import TypeVar
 from distml.config.cors import CorsConfig
 from distml.serve import about, cors
 from distml.serve.admission import Admission, Place, overloaded
-from distml.serve.answering import FEW, Answering, Fault
-from distml.serve.auth import Tokens
-from distml.serve.feedback import FeedbackLog
-from distml.serve.labelling import keep_labels, labels_of
-from distml.serve.live import Live, Serving
-from distml.serve.served import Served
-from distml.serve.shadow import Shadowing
+from distml.serve.feedback.log import FeedbackLog
+from distml.serve.feedback.request import keep_labels, labels_of
+from distml.serve.predicting.worker import Busy, Worker
+from distml.serve.tokens.auth import Tokens
+from distml.serve.versions.answering import FEW, Answering, Fault
+from distml.serve.versions.live import Live, Serving
+from distml.serve.versions.served import Served
+from distml.serve.versions.shadow import Shadowing
 from distml.serve.wire import Answered, Asked, Limits, Problem, Reply, find
 from distml.serve.wire.request_id import request_id_of
-from distml.serve.worker import Busy, Worker
 from distml.window import Window
 
 _LIGHT_BYTES = 64 << 10  # of a body that is read between two turns of the event loop

@@ -10,7 +10,7 @@ import pytest
 from distml.config.auth import AuthConfig
 from distml.lifecycle.doctor import access, ports
 from distml.lifecycle.doctor.listeners import Listener, listeners
-from distml.serve.token_entry import new
+from distml.serve.tokens.entry import new
 
 
 def listener(address="0.0.0.0", port=6379, program="/ray/gcs_server", pid=1):

@@ -13,7 +13,7 @@ from distml.config.auth import AuthConfig
 from distml.errors import ConfigError
 from distml.lifecycle.doctor.check import Check, refusal
 from distml.lifecycle.doctor.listeners import Listener, environment, is_open
-from distml.serve.auth import require_tokens
+from distml.serve.tokens.auth import require_tokens
 from distml.wording import numbered
 
 _MOST_SHOWN = 4

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from distml.lifecycle.doctor.check import Check
 from distml.lifecycle.doctor.listeners import Listener
-from distml.lifecycle.live import services
+from distml.lifecycle.serving.live import services
 from distml.storage import Storage
 
 _HEAD_PORTS = {  # port: the program of Ray's that listens there, and the option that gives it another

@@ -9,6 +9,6 @@ def page(openapi: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("distml.serve", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("distml.serve.openapi", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template("docs.html.j2").render(openapi=openapi)

@@ -19,7 +19,7 @@ from typing import Literal
 
 from distml.postprocess import Prediction
 from distml.schema import Schema
-from distml.serve.token_entry import Scope
+from distml.serve.tokens.entry import Scope
 from distml.serve.wire.arrow import ARROW, Arrow
 from distml.serve.wire.body import plain
 from distml.serve.wire.csv import CSV, Csv

@@ -1,0 +1,1 @@
+"""What requests were: noted on their path, summarised and counted beside it, shown to Prometheus."""

@@ -1,0 +1,1 @@
+"""Who may ask: bearer tokens, their entries in the environment, and which are revoked."""
