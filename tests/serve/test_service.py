@@ -232,6 +232,16 @@ def test_the_schema_fits_the_rows_it_is_for(service, row):
     assert schema["examples"] == [row]
 
 
+def test_what_is_said_of_a_version_is_made_once(predictor, other):
+    service = service_of(predictor)
+    for path in ("/openapi.json", "/docs", "/schema", "/readyz"):
+        first, second = ask(service, "GET", path), ask(service, "GET", path)
+        assert first.body is second.body
+        assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+    service.swap(serving_of(other, 2))
+    assert orjson.loads(ask(service, "GET", "/openapi.json").body)["info"]["version"] == "2"
+
+
 def test_the_docs_need_nothing_from_elsewhere(service):
     page = ask(service, "GET", "/docs").body.decode()
     html.parser.HTMLParser().feed(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,9 +23,16 @@ OPEN = {"healthz": {"status": "alive"}, "v2_live": live_document()}
 """By endpoint what is said whether a version is loaded or not."""
 
 
+LONG = ("schema", "openapi", "docs")
+"""Endpoints whose answers take long to make, the first time."""
+
+
 def told(endpoint: str, name: str, live: Live) -> Reply:
-    """The answer of an endpoint that takes no body, by its name in `wire.ENDPOINTS`."""
-    return _TOLD[endpoint](name, live)
+    """The answer of an endpoint that takes no body, by its name in `wire.ENDPOINTS`; made once for each version."""
+    known = live.told.get(endpoint)
+    if known is None:
+        known = live.told[endpoint] = _TOLD[endpoint](name, live)
+    return replace(known, headers={})  # its own, as each answer's headers are added to
 
 
 def as_json(document: Any) -> Reply:

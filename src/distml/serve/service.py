@@ -158,7 +158,7 @@ class Service:
                 return await self._in_time(request, asked, serving, place)
             if name == "feedback":
                 return await self._labelled(request, serving, place)
-            return self._told(request, asked, serving)
+            return await self._told(request, asked)
 
     def _asked(self, request: _Request) -> Asked:
         """What is asked, by who may. Whoever has no token learns nothing else, not even what isn't there."""
@@ -191,10 +191,16 @@ class Service:
             request.live = serving.main if asked.version is None else serving.by_number[asked.version]
         return serving
 
-    def _told(self, request: _Request, asked: Asked, serving: Serving) -> Reply:
-        if request.live is None:  # to whoever has no token: nothing of the model
+    async def _told(self, request: _Request, asked: Asked) -> Reply:
+        name, live = asked.endpoint.name, request.live
+        if live is None:  # to whoever has no token: nothing of the model
             return about.as_json({"status": "ready", "ready": True})
-        return about.told(asked.endpoint.name, self.name, request.live)
+        if name in about.LONG and name not in live.told:
+            try:
+                await self._worker.run(lambda: about.told(name, self.name, live))
+            except Busy:
+                raise _full() from None
+        return about.told(name, self.name, live)
 
     async def _measured(self, request: _Request) -> Reply:
         if self._metrics is None:

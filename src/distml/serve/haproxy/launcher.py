@@ -60,7 +60,8 @@ def _defaults(part: str, whole: Mapping[str, Any], folder: str) -> str:
     part = re.sub(r"^ *(errorfile|timeout (client|server|http-request)) .*\n", "", part, flags=re.MULTILINE)
     lines = [
         f"timeout http-request {_ms(whole['body_timeout_s'])}",  # the headers
-        f"timeout client {_ms(whole['body_timeout_s'])}",  # between two pieces of a longer body
+        # Between two pieces of a longer body; the replica, which tells a slow client why, gives up first.
+        f"timeout client {_ms(whole['body_timeout_s'] + 1)}",
         f"timeout server {_ms(whole['timeout_s'])}",
         "timeout check 10s",  # of a replica that took the connection and is at work; a killed one refuses it
         "option http-ignore-probes",

@@ -79,7 +79,8 @@ def _feedback(label: dict[str, Any]) -> dict[str, Any]:
     request_id = {"type": "string", "pattern": "^[!-~]{1,128}$"}
     row = {"type": "integer", "minimum": 0, "default": 0}
     entry = _of(["request_id", "label"], request_id=request_id, row=row, label=label)
-    of_one = _closed(request_id=request_id, labels=_list({"anyOf": [label, {"type": "null"}]}))
+    labels = {**_list({"anyOf": [label, {"type": "null"}]}), "contains": label}
+    of_one = _closed(request_id=request_id, labels=labels)
     return {"oneOf": [of_one, _closed(feedback={"type": "array", "minItems": 1, "items": entry})]}
 
 

@@ -9,16 +9,21 @@ from distml.predictor import Predictor
 from distml.serve.counting.seen import Seen
 from distml.serve.predicting.batcher import Batcher
 from distml.serve.traffic import Traffic
+from distml.serve.wire import Reply
 
 
 class Live:
-    """A loaded version in one part of the traffic: it answers, or listens as a shadow. `seen` is renewed."""
+    """A loaded version in one part of the traffic: it answers, or listens as a shadow. `seen` is renewed.
+
+    told: what `about` says of it, by endpoint, as it stays the same.
+    """
 
     def __init__(self, number: int, predictor: Predictor, *, max_batch_rows: int, is_shadow: bool = False) -> None:
         self.number = number
         self.predictor = predictor
         self.is_shadow = is_shadow
         self.seen = Seen(is_shadow=is_shadow)
+        self.told: dict[str, Reply] = {}
         self.batcher = Batcher(
             predictor.predict_few, max_rows=max_batch_rows,
             told=lambda *counts: self.seen.batch(*counts), waited=lambda milliseconds: self.seen.waited(milliseconds),
