@@ -46,7 +46,8 @@ def _overview_text(entries: list[dict[str, Any]]) -> str:
 def _details_text(about: dict[str, Any]) -> str:
     rollout = about["rollout"]
     lines = [
-        f"{about['name']}: {about['versions']} versions ({about['pruned']} pruned), "
+        f"{about['name']}: {about['versions']} {'version' if about['versions'] == 1 else 'versions'} "
+        f"({about['pruned']} pruned), "
         f"champion {_cell(about['champion'])}, before it {_cell(about['previous'])}",
         f"served: {_cell(about['served'])} {_where(about)}".rstrip(),
         *([rollout_line(rollout)] if rollout and (rollout["before"] or not rollout["is_over"]) else []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Annotated
 
 import typer
@@ -34,11 +35,16 @@ def new(
     """Prints a new token, this once and nowhere else, and the entry by which a service knows it."""
     begin(json)
     from distml.errors import UsageError
+    from distml.serve.tokens.entry import ends_at
     from distml.serve.tokens.entry import new as make
     from distml.serve.tokens.revoked import revocations
     from distml.storage import Storage
 
     token, entry = make(name, [scope.strip() for scope in scopes.split(",")], expires)
+    end = ends_at(expires)
+    if end is not None and end <= time.time():
+        raise UsageError("a token expires in the future", received=expires, where="--expires",
+                         remedy="write a day to come, as 2027-01-31")  # fmt: skip
     revoked = revocations(Storage(storage)).get(name)
     if revoked is not None:
         raise UsageError("a revoked token's name stays revoked", received=f"{name}, revoked at {revoked}",

@@ -39,7 +39,7 @@ class RolloutConfig(Section):
     def _rising(cls, percents: tuple[float, ...]) -> tuple[float, ...]:
         rises = all(a < b for a, b in pairwise((0.0, *percents)))
         if not rises or not percents or percents[-1] != 100:
-            raise ValueError(f"percentages rise from above 0 to 100; received {', '.join(f'{p:g}' for p in percents)}")
+            raise ValueError("percentages rise from above 0 to 100")
         return percents
 
     @field_validator("key", mode="before")
