@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distml.errors import DataError
-from distml.records import extra_columns, records_from_table, row_json_schema, table_from_columns, table_from_records
+from distml.records import (
+    absent_columns,
+    extra_columns,
+    records_from_table,
+    row_json_schema,
+    table_from_columns,
+    table_from_records,
+)
 from distml.schema import Column, Schema
 
 SCHEMA = Schema(
@@ -228,6 +235,12 @@ def test_a_column_that_is_not_optional_may_not():
 )
 def test_extra_columns_are_found_among_optional_ones(rows, extra):
     assert extra_columns(rows, OPTIONAL) == extra
+
+
+def test_optional_columns_that_are_left_out_are_counted_by_row():
+    rows = [ROW, {"flag": 1, "at": 2, "secret": 3}, {"flag": 1, "at": 2, "secret": 3, "size": None}]
+    assert absent_columns(rows, OPTIONAL) == {"size": 1, "color": 2}
+    assert absent_columns(rows, SCHEMA) == {}
 
 
 def test_optional_columns_are_kept_with_the_schema():

@@ -154,6 +154,12 @@ def extra_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str
     return extra
 
 
+def absent_columns(records: Sequence[dict[str, Any]], schema: Schema) -> dict[str, int]:
+    """Optional columns that rows don't have -> how many don't."""
+    counts = {name: sum(name not in record for record in records) for name in schema.optional_names}
+    return {name: count for name, count in counts.items() if count}
+
+
 def records_from_table(table: Any) -> list[dict[str, Any]]:
     """The rows of a pyarrow table as JSON-ready mappings; dates as ISO texts, pixels as base64 of a PNG."""
     import pyarrow as pa

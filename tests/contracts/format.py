@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from distml.errors import DataError
 from distml.postprocess import Prediction
 from distml.predictor import Predictor
 from distml.records import table_from_records
 from distml.serve import wire
+from distml.serve.predicting.tables import predict_table
 from packages import package_of, table_of
 
 TASKS = ("binary", "multiclass", "regression")
@@ -57,14 +57,7 @@ def predicted(predictor: Predictor, rows: wire.Rows) -> Prediction:
     prediction = predictor.predict_few(rows.records) if rows.records is not None else None
     if prediction is not None:
         return prediction
-    try:
-        table = rows.table if rows.records is None else table_from_records(rows.records, predictor.schema)
-        cleaned, prediction = predictor.predict_kept(table)
-    except DataError as error:
-        raise wire.problem_of(error) from None
-    if not cleaned.kept.all():
-        raise wire.problem_of_finding(next(f for f in cleaned.findings if f.action in ("fail", "quarantine", "drop")))
-    return prediction
+    return predict_table(predictor, rows)[1]
 
 
 def answer_to(
@@ -143,7 +136,7 @@ class FormatContract:
         assert (problem.status, problem.kind, problem.members["column"]) == (422, "invalid-row", "size")
         assert "did you mean 'sise' to be 'size'?" in problem.members["remedy"]
 
-    def test_an_optional_column_may_be_missing(self):
+    def test_an_optional_column_may_be_missing_and_is_counted(self):
         predictor = predictor_of("binary")
         schema = predictor.schema.with_optional({"size"})
         asked = wire.find("POST", self.path, self.headers)
@@ -151,6 +144,7 @@ class FormatContract:
         table = read.table if read.records is None else table_from_records(read.records, schema)
         wanted = predictor.predict(table_from_records([{"colour": c, "size": None} for c in ("red", "blue")], schema))
         np.testing.assert_array_equal(predictor.predict(table).scores, wanted.scores)
+        assert read.absent == {"size": 2}
 
     def test_as_many_rows_as_allowed(self):
         assert self.read(rows_of(5), max_rows=5).num_rows == 5

@@ -246,6 +246,8 @@ class Service:
         request.live, prediction = await self._answering.predict(serving, request.live, rows, deadline)
         for column, count in rows.ignored.items():
             request.live.seen.ignored(column, count)
+        for column, count in rows.absent.items():
+            request.live.seen.absent(column, count)
         answered = self._answered(request, request.live)
         if rows.num_rows <= FEW:
             reply = asked.write(prediction, rows, answered)

@@ -13,7 +13,7 @@ from distml.serve.wire.format import Rows
 from distml.serve.wire.invocations import Invocations
 from distml.serve.wire.limits import Limits
 from distml.serve.wire.problem import Problem, problem_of
-from distml.serve.wire.rows import check_count, check_names, ignored_columns
+from distml.serve.wire.rows import check_count, check_names, counted
 
 CSV = "text/csv"
 
@@ -33,7 +33,7 @@ class Csv(Invocations):
             columns = {column.name: _texts(table, column) for column in schema.inputs}
         except DataError as error:
             raise problem_of(error) from None
-        return Rows(table=pa.table(columns), ignored=ignored_columns(names, table.num_rows, schema))
+        return counted(pa.table(columns), names, schema)
 
 
 def _texts(table: Any, column: Column) -> Any:

@@ -17,13 +17,14 @@ class Rows:
     """What a request asks to be predicted: JSON `records`, or a pyarrow `table` of raw columns; one of the two.
 
     told: what the answer needs to know of the request, such as an id or the outputs that are wanted. ignored: columns
-    that no model reads, and in how many rows they were.
+    that no model reads -> rows that have them; absent: optional columns -> rows that don't.
     """
 
     records: list[Any] | None = None
     table: Any = None
     told: Mapping[str, Any] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    absent: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:

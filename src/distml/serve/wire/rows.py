@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from distml.errors import DataError
-from distml.records import check_columns, extra_columns, table_from_columns
+from distml.records import absent_columns, check_columns, extra_columns, table_from_columns
 from distml.schema import Schema
 from distml.serve.wire.body import repeated_column
 from distml.serve.wire.format import Rows
@@ -33,7 +33,9 @@ def rows_of_records(records: list[Any], schema: Schema, limits: Limits) -> Rows:
             422, "invalid-row", f"row {row}: a row is an object of column to value, received {received}",
             row=row, received=received, allowed="an object of column to value",
         )  # fmt: skip
-    return Rows(records=records, ignored=extra_columns(records, schema))
+    return Rows(
+        records=records, ignored=extra_columns(records, schema), absent=absent_columns(records, schema)
+    )  # fmt: skip
 
 
 def rows_of_columns(
@@ -49,7 +51,7 @@ def rows_of_columns(
         table = table_from_columns(columns, num_rows, schema)
     except DataError as error:
         raise problem_of(error) from None
-    return Rows(table=table, told=told or {}, ignored=ignored_columns(columns, num_rows, schema))
+    return counted(table, columns, schema, told)
 
 
 def rows_of_table(table: Any, schema: Schema) -> Rows:
@@ -61,7 +63,7 @@ def rows_of_table(table: Any, schema: Schema) -> Rows:
         given = typed(table, schema)
     except DataError as error:
         raise problem_of(error) from None
-    return Rows(table=given, ignored=ignored_columns(names, table.num_rows, schema))
+    return counted(given, names, schema)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -71,6 +73,12 @@ def check_names(names: Sequence[str]) -> None:
         raise repeated_column(repeated)
 
 
-def ignored_columns(names: Collection[str], num_rows: int, schema: Schema) -> dict[str, int]:
-    """Columns that no column of the schema reads -> rows that have them."""
-    return {name: num_rows for name in names if name not in schema.input_names}
+def counted(table: Any, names: Collection[str], schema: Schema, told: Mapping[str, Any] | None = None) -> Rows:
+    """A table as rows. names: the columns that were given, of which the schema may read some or want more."""
+    n, inputs = table.num_rows, schema.input_names
+    return Rows(
+        table=table,
+        told=told or {},
+        ignored={name: n for name in names if name not in inputs},
+        absent={name: n for name in schema.optional_names if name not in names},
+    )
