@@ -168,6 +168,15 @@ def test_without_another_the_client_is_told_to_come_again(size):
     assert answer[1]["Retry-After"] == "1"
 
 
+def test_one_that_is_started_while_another_runs_takes_its_place():
+    """As when a manager was given up as stuck, and another starts HAProxy before it has ended."""
+    with (
+        tempfile.TemporaryDirectory(prefix="distml-", dir="/tmp") as state,
+        endpoint(Path(state), config_of(), [Replica(answering)], times=2) as port,
+    ):
+        assert ask(port, "POST", body=b"{}")[0] == 200
+
+
 def test_a_service_that_serve_has_not_told_of_yet_is_to_come():
     with endpoint_before() as port:
         assert is_problem(ask(port, "POST", body=b"{}"), 503, "unavailable")

@@ -154,11 +154,28 @@ def launch(arguments: list[str]) -> None:
     path = Path(arguments[arguments.index("-f") + 1])
     folder = Path(os.environ[FOLDER])
     fronts = [json.loads(front.read_text()) for front in sorted(folder.glob("fronts/*.json"))]
+    config = tighten(path.read_text(), fronts, str(folder))
     tight = path.with_suffix(".tight")
-    tight.write_text(tighten(path.read_text(), fronts, str(folder)))
+    tight.write_text(config)
     tight.replace(path)
     binary = os.environ[BINARY]
-    os.execv(binary, [binary, *arguments])
+    os.execv(binary, [binary, *arguments, *([] if "-sf" in arguments else _successor(path, config))])
+
+
+def _successor(path: Path, config: str) -> list[str]:
+    """Arguments by which HAProxy takes the sockets over from one that runs, where Ray doesn't name it, as it does in a
+    reload: that one's manager was given up as stuck, and is about to end. The port would be in use otherwise."""
+    running = [process.name for process in Path("/proc").glob("[0-9]*") if _is_running(process, os.fsencode(path))]
+    admin = re.search(r"^ *stats socket (\S+)", config, flags=re.MULTILINE)
+    return ["-x", admin.group(1), "-sf", *running] if running and admin else []
+
+
+def _is_running(process: Path, path: bytes) -> bool:
+    try:
+        known = (process / "comm").read_text() == "haproxy\n"
+        return known and path in (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:  # it ended meanwhile
+        return False
 
 
 if __name__ == "__main__":
