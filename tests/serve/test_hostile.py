@@ -18,9 +18,9 @@ from sklearn.datasets import load_breast_cancer
 from commands import TINY, distml, document, environment, serving
 from distml.serve import haproxy
 from endpoints import free_port
+from hostility.raw import PROBLEM, Raw, answers_to, raw_requests
+from hostility.table import Hostile, hostile_requests
 from load import Load
-from serve.hostile import Hostile, hostile_requests
-from serve.raw import PROBLEM, Raw, answers_to, raw_requests
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ from distml.package import Golden
 from distml.predictor import Predictor
 from distml.serve import openapi, wire
 from distml.serve.wire.feedback import accepted_reply
-from serve.hostile import hostile_requests
+from hostility.table import hostile_requests
 
 JSON = {"content-type": "application/json"}
 

@@ -25,8 +25,8 @@ from distml.serve.tokens.auth import Tokens
 from distml.serve.tokens.entry import hashed
 from distml.serve.wire import ENDPOINTS, Limits, Reply
 from distml.storage import Storage
+from hostility.table import ARROW, Hostile, hostile_requests, stream_of
 from packages import package_of, table_of
-from serve.hostile import ARROW, Hostile, hostile_requests, stream_of
 from services import ask, asked, post, service_of, serving_of
 
 

@@ -13,7 +13,7 @@ from distml.records import table_from_columns
 from distml.schema import Column, Schema
 from distml.serve.wire import Limits, Problem, Rows
 from distml.serve.wire.arrow import Arrow
-from serve.hostile import stream_of
+from hostility.table import stream_of
 
 SCHEMA = Schema(
     (

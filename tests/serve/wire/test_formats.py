@@ -11,7 +11,7 @@ import pytest
 
 from contracts.format import ANSWERED, FormatContract, answer_to, assert_told, predictor_of
 from distml.serve import wire
-from serve.hostile import ARROW, Hostile, hostile_requests, stream_of
+from hostility.table import ARROW, Hostile, hostile_requests, stream_of
 
 JSON = {"content-type": "application/json"}
 
