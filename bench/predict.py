@@ -93,7 +93,7 @@ def measure(folder: Path, num_rows: int, num_files: int, family: str, num_rounds
     source = SourceConfig(uri=str(folder / "in"))
     service = Service("bench")
     main = Deployed(version=version.number, package=version.package)
-    live = Live(version.number, predictor, max_batch_rows=512)
+    live = Live(version.number, predictor, max_batch_rows=256)
     service.swap(Serving(traffic=Traffic(main=main), main=live, by_number={live.number: live}))
     requests = records_from_table(table_of(NUM_REQUESTS, 0).drop_columns(["y"]))
 

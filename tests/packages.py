@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from distml.metrics import metric_for
 from distml.models import FAMILIES, ModelSpec
 from distml.package import Baseline, Member, ModelPackage
 from distml.postprocess import Postprocess
+from distml.predictor import with_golden
 from distml.schema import Column, Schema
 from distml.summary import TableSummary
 from distml.target import fit_target
@@ -36,7 +39,7 @@ def table_of(task: str, n: int = 300, seed: int = 0) -> pa.Table:
     return pa.table({"size": size, "colour": colour, "y": targets[task]})
 
 
-def package_of(task: str, family: str = "linear", epochs: int = 20) -> ModelPackage:
+def package_of(task: str, family: str = "linear", epochs: int = 20, optional: Collection[str] = ()) -> ModelPackage:
     is_number = task == "regression"
     schema = Schema(
         (
@@ -49,7 +52,7 @@ def package_of(task: str, family: str = "linear", epochs: int = 20) -> ModelPack
                 role="target",
             ),
         )
-    )
+    ).with_optional(optional)
     cleaner = RowCleaner(schema=schema)
     table = cleaner.apply(table_of(task)).table
     summary = TableSummary({column.name: column.kind for column in schema.columns}, sample_size=1000)
@@ -74,3 +77,13 @@ def package_of(task: str, family: str = "linear", epochs: int = 20) -> ModelPack
         postprocess=Postprocess(weights=(1.0,), target=target),
         baseline=Baseline(inputs=inputs, predictions=TableSummary({})),
     )
+
+
+def saved(root: Path) -> Path:
+    """A folder with the packages 1 to 4, of which the fourth is damaged."""
+    for number in range(1, 5):
+        made = package_of("binary", epochs=number)
+        with_golden(made, RowCleaner(schema=made.schema).apply(table_of("binary")).table).save(root / str(number))
+    weights = next((root / "4" / "members" / "0").glob("weights*"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    return root

@@ -28,7 +28,7 @@ def serving_of(
 
     parts = {number: main} | {other: predictor for other, (predictor, _) in (shares or {}).items()}
     parts |= dict([last_good] if last_good is not None else [])
-    lives = {number: Live(number, predictor, max_batch_rows=512) for number, predictor in parts.items()}
+    lives = {number: Live(number, predictor, max_batch_rows=256) for number, predictor in parts.items()}
     traffic = Traffic(
         main=deployed(number),
         shares=tuple(
@@ -37,7 +37,7 @@ def serving_of(
         shadow=None if shadow is None else deployed(shadow[0]),
         last_good=None if last_good is None else deployed(last_good[0]),
     )
-    listening = None if shadow is None else Live(*shadow, max_batch_rows=512, is_shadow=True)
+    listening = None if shadow is None else Live(*shadow, max_batch_rows=256, is_shadow=True)
     return Serving(traffic=traffic, main=lives[number], by_number=lives, shadow=listening)
 
 

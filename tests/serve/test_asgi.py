@@ -12,7 +12,8 @@ import pytest
 
 from distml.predictor import Predictor
 from distml.serve.asgi import App
-from distml.serve.service import Service, Terms
+from distml.serve.service import Service
+from distml.serve.terms import Terms
 from distml.serve.wire import Limits
 from packages import package_of
 from services import serving_of

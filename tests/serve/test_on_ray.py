@@ -15,17 +15,18 @@ import httpx
 import pytest
 import ray
 
-from distml.clean import RowCleaner
 from distml.config import RunConfig
 from distml.config.autoscaling import AutoscalingConfig
 from distml.inference_log import read_feedback
 from distml.monitor import on_ray as monitor
-from distml.predictor import Predictor, with_golden
+from distml.predictor import Predictor
 from distml.records import table_from_records
-from distml.serve.on_ray import Link, application, settings_of
+from distml.serve.link.on_ray import Link
+from distml.serve.on_ray import application
+from distml.serve.settings import settings_of
 from distml.serve.traffic import Deployed, Share, Traffic
 from distml.storage import Storage
-from packages import package_of, table_of
+from packages import saved, table_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 ROWS = table_of("binary", n=8, seed=9).select(["size", "colour"]).to_pylist()
@@ -84,13 +85,7 @@ def version(number: int) -> Deployed:
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory) -> Path:
     """Packages 1 to 4, of which the fourth is damaged."""
-    root = tmp_path_factory.mktemp("packages")
-    for number in range(1, 5):
-        made = package_of("binary", epochs=number)
-        with_golden(made, RowCleaner(schema=made.schema).apply(table_of("binary")).table).save(root / str(number))
-    weights = next((root / "4" / "members" / "0").glob("weights*"))
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
-    return root
+    return saved(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +221,8 @@ def test_a_new_replica_answers_with_the_last_good_version_where_main_does_not_lo
     assert served.version() == 1
 
 
-def test_a_monitor_that_is_away_has_taken_nothing(served, packages):
-    settings = settings_of(served.config, str(packages), monitor="nobody", namespace="tests")
-    assert Link(settings).observe([], {}) is None
+def test_a_monitor_that_is_away_has_taken_nothing():
+    assert Link("nobody", "tests").observe([], {}) is None
 
 
 def test_replicas_are_replaced_for_other_settings_and_another_distml_alone(served, monkeypatch):
@@ -244,14 +238,3 @@ def test_replicas_are_replaced_for_other_settings_and_another_distml_alone(serve
     assert code(changed(max_rows=9)) != before
     monkeypatch.setattr("distml.serve.on_ray.installed", lambda name: "9.9")
     assert code() != before
-
-
-def test_a_config_tells_its_replicas_what_they_need(served, packages):
-    config = RunConfig(
-        name="shop", data={"source": {"uri": "t.csv"}, "target": "y"},
-        serve={"num_cpus": 2.5, "num_gpus": 0.5, "auth": {"tokens": "MINE"}, "max_queued": 99, "max_depth": 7},
-    )  # fmt: skip
-    settings = settings_of(config, str(packages), monitor="m", namespace="n")
-    assert (settings.num_threads, settings.device, settings.tokens) == (2, "cuda", "MINE")
-    assert (settings.terms.max_queued, settings.terms.limits.max_depth) == (99, 7)
-    assert settings_of(served.config, "s", monitor="m", namespace="n").num_threads == 1

@@ -20,7 +20,8 @@ from distml.predictor import Predictor, with_golden
 from distml.records import table_from_records
 from distml.serve.admission import Place
 from distml.serve.feedback.log import FeedbackLog
-from distml.serve.service import Service, Terms
+from distml.serve.service import Service
+from distml.serve.terms import Terms
 from distml.serve.tokens.auth import Tokens
 from distml.serve.tokens.entry import hashed
 from distml.serve.wire import ENDPOINTS, Limits, Reply
@@ -621,6 +622,13 @@ def test_a_window_has_rows_errors_latencies_and_ignored_columns(service, row):
     assert sum(window.latency.counts) == 4
     assert sum(window.waits.counts) == 3
     assert window.inputs.count == 6
+
+
+def test_an_optional_column_that_rows_leave_out_is_counted(row):
+    service = service_of(Predictor(package_of("binary", epochs=2, optional={"size"})))
+    assert post(service, {"rows": [{"colour": "red"}, row]})[0] == 200
+    (window,) = windows(service).values()
+    assert window.absent == {"size": 1}
 
 
 def test_what_is_unexpected_in_the_service_itself_is_a_500_without_a_word(service, row, caplog):

@@ -34,7 +34,7 @@ def gc(
     from distml.lifecycle.claims import Retention
     from distml.lifecycle.reap import lost_runs, reap, send_rest, unsent_runs
     from distml.lifecycle.retention import collect, plan
-    from distml.lifecycle.versions import this_user
+    from distml.lifecycle.who import this_user
     from distml.storage import Storage
 
     home = Storage(storage)

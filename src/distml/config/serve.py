@@ -33,7 +33,7 @@ class ServeConfig(Section):
     max_body_mb: float = Field(16, gt=0, description="of one request, after it is unpacked")
     max_rows: int = Field(10_000, ge=1, description="rows in one request")
     max_depth: int = Field(32, ge=4, description="how deep lists and objects lie in each other in one request")
-    max_batch_rows: int = Field(512, ge=1, description="rows of waiting requests that are predicted in one call")
+    max_batch_rows: int = Field(256, ge=1, le=256, description="rows of waiting requests predicted in one call")
     max_queued: int = Field(256, ge=1, description="requests waiting in one replica; more are answered 503 at once")
 
     @model_validator(mode="after")

@@ -9,21 +9,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
-from distml.config.cors import CorsConfig
 from distml.serve import about, cors
 from distml.serve.admission import Admission, Place, overloaded
 from distml.serve.feedback.log import FeedbackLog
 from distml.serve.feedback.request import keep_labels, labels_of
 from distml.serve.predicting.worker import Busy, Worker
+from distml.serve.terms import Terms
 from distml.serve.tokens.auth import Tokens
 from distml.serve.versions.answering import FEW, Answering, Fault
 from distml.serve.versions.live import Live, Serving
 from distml.serve.versions.served import Served
 from distml.serve.versions.shadow import Shadowing
-from distml.serve.wire import Answered, Asked, Limits, Problem, Reply, find
+from distml.serve.wire import Answered, Asked, Problem, Reply, find
 from distml.serve.wire.request_id import request_id_of
 from distml.window import Window
 
@@ -33,21 +33,6 @@ _MAX_TABLES = 32  # requests that wait for the worker
 T = TypeVar("T")
 Read = Callable[[Place], Awaitable[bytes]]
 """Reads a request's body, and holds its bytes in the request's place. Raises `Problem` 408, 413 or 503."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """On what terms a service answers. timeout_s: for one request, unless it says less."""
-
-    limits: Limits = field(default_factory=Limits)
-    max_queued: int = 256
-    timeout_s: float = 10.0
-    cors: CorsConfig | None = None
-
-    @property
-    def max_bytes(self) -> int:
-        """Of all bodies under way: room for some of the largest, and for many small ones."""
-        return max(64 << 20, 4 * self.limits.max_body_bytes)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -224,7 +209,7 @@ class Service:
 
     async def _in_time(self, request: _Request, asked: Asked, serving: Serving, place: Place) -> Reply:
         """A prediction, or the 504 that it was too late for."""
-        seconds = _seconds(request.headers, self.terms.timeout_s)
+        seconds = self.terms.seconds(request.headers)
         deadline = asyncio.get_running_loop().time() + seconds
         if asked.version is None:
             request.live = serving.assigned(serving.traffic.key_of(request.headers, request.id))
@@ -268,17 +253,3 @@ class Service:
 
 def _full() -> Problem:
     return overloaded(f"{_MAX_TABLES} tables wait here already")
-
-
-def _seconds(headers: Mapping[str, str], at_most: float) -> float:
-    """How long a request may take: `X-Request-Timeout`, in seconds, where that is less. Raises `Problem` 400."""
-    given = headers.get("x-request-timeout")
-    if given is None:
-        return at_most
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = float("nan")
-    if not seconds > 0:
-        raise Problem(400, "invalid-timeout", f"X-Request-Timeout is seconds above 0, received {given[:60]!r}")
-    return min(seconds, at_most)

@@ -10,27 +10,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from distml.clean import RowCleaner
 from distml.errors import PackageError
 from distml.package import ModelPackage
-from distml.predictor import with_golden
 from distml.serve.traffic import Deployed, Share, Traffic
 from distml.serve.versions.live import Serving
 from distml.serve.versions.versions import Report, Versions
 from distml.storage import Storage
-from packages import package_of, table_of
+from packages import saved
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory) -> Path:
     """Packages 1 to 4, of which the fourth is damaged."""
-    root = tmp_path_factory.mktemp("packages")
-    for number in range(1, 5):
-        made = package_of("binary", epochs=number)
-        with_golden(made, RowCleaner(schema=made.schema).apply(table_of("binary")).table).save(root / str(number))
-    weights = next((root / "4" / "members" / "0").glob("weights*"))
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
-    return root
+    return saved(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture

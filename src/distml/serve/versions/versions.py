@@ -44,7 +44,7 @@ class Versions:
 
     def __init__(
         self, storage: Storage, *, swap: Callable[[Serving], None], told: Callable[[Report], None],
-        device: str = "cpu", max_batch_rows: int = 512, check_interval_s: float = 5.0,
+        device: str = "cpu", max_batch_rows: int = 256, check_interval_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._storage = storage
         self._swap = swap

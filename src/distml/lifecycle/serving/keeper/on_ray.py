@@ -52,7 +52,8 @@ class Replicas:
         config: None for that of the version which the rollout names for it.
         """
         from distml.monitor.on_ray import actor_name
-        from distml.serve.on_ray import application, settings_of
+        from distml.serve.on_ray import application
+        from distml.serve.settings import settings_of
 
         traffic = rollout.traffic()
         for deployed in traffic.versions.values():

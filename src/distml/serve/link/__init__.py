@@ -1,0 +1,1 @@
+"""What a replica and its model's monitor say to each other."""
