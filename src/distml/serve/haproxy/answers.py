@@ -17,11 +17,11 @@ _ANSWERS = (
     Problem(413, "body-too-large", "the body is longer than this service takes"),
     Problem(421, "wrong-host", "this service answers to localhost alone: set `serve.auth`, or send `Host: localhost`"),
     Problem(431, "headers-too-large", "the headers are longer than this service takes"),
-    Problem(500, "internal", "the endpoint failed"),
+    Problem(500, "internal-error", "the endpoint failed"),
     # A replica that ended with the request, or none that answers: the same request may be sent again.
     Problem(502, "unavailable", "the replica ended before it answered: send the request again", headers=_AGAIN),
     Problem(503, "unavailable", "no replica answers: send the request again", headers=_AGAIN),
-    Problem(504, "timeout", "no replica answered in time"),
+    Problem(504, "deadline-exceeded", "no replica answered in time"),
 )
 
 
