@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 
-from distml.clean import Cleaned
 from distml.postprocess import Prediction
 from distml.summary import TableSummary
 from distml.window import Window, summarise_predictions
@@ -23,9 +22,9 @@ def window(rows: int = 50, *, version: int = 4, is_shadow: bool = False, shift: 
     """Of one request that took 2 ms, and of faults that took 200 ms each. shift: of the sizes, as when they drift."""
     filled = Window.like(version, INPUTS, PREDICTIONS, is_shadow=is_shadow)
     table = pa.table({"size": np.linspace(0, 1, rows) + shift})
-    filled.observe([Cleaned(table, np.ones(rows, bool), ())], [predicted(np.linspace(0, 1, rows))])
-    filled.time(2.0)
+    filled.summarise([table], [predicted(np.linspace(0, 1, rows))])
+    filled.rows += rows
+    filled.request(2.0)
     for _ in range(faults):
-        filled.time(200.0)
-    filled.faults, filled.errors = faults, {"version-failed": faults} if faults else {}
+        filled.request(200.0, "version-failed", is_fault=True)
     return filled

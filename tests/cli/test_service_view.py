@@ -28,7 +28,7 @@ def monitor():
 def window(rows: int = 50, **changed) -> Window:
     """Of two requests that were answered together."""
     filled = windows.window(rows, **{"version": 1, **changed})
-    filled.time(7.0)
+    filled.request(7.0)
     filled.batches.add(2)
     return filled
 

@@ -19,7 +19,8 @@ MADE_UP = st.dictionaries(st.text(max_size=3), st.integers(1, 50), max_size=2 * 
 def filled(draw):
     counts = Counts(
         requests=draw(NUMBERS), rows=draw(NUMBERS), faults=draw(NUMBERS), errors=draw(NAMED), ignored=draw(MADE_UP),
-        absent=draw(NAMED), unsummarised=draw(NUMBERS), compared=draw(NUMBERS), skipped=draw(NUMBERS), differing=draw(NUMBERS),
+        absent=draw(NAMED), unsummarised=draw(NUMBERS), compared=draw(NUMBERS), skipped=draw(NUMBERS),
+        differing=draw(NUMBERS),
         difference=float(draw(NUMBERS)), max_difference=draw(st.floats(0, 1e9)),
     )  # fmt: skip
     for histogram in (counts.latency, counts.waits, counts.batches):

@@ -5,7 +5,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from distml.clean import Cleaned
 from distml.postprocess import Prediction
 from distml.summary import TableSummary
 from distml.window import LATENCY_EDGES_MS, Window, predictions_table, summarise_predictions
@@ -28,18 +27,19 @@ PREDICTIONS = summarise_predictions(classes(np.linspace(0, 1, 101)))
 def served(n, seed):
     rng = np.random.default_rng(seed)
     table = pa.table({"size": rng.random(n), "colour": rng.choice(["red", "blue"], n)})
-    return Cleaned(table, np.ones(n, bool), ()), classes(rng.random(n))
+    return table, classes(rng.random(n))
 
 
 def observe(window: Window, requests: list) -> None:
-    window.observe([cleaned for cleaned, _ in requests], [prediction for _, prediction in requests])
+    window.summarise([table for table, _ in requests], [prediction for _, prediction in requests])
+    window.rows += sum(table.num_rows for table, _ in requests)
 
 
 def window(seed, num_requests=3) -> Window:
     filled = Window.like(4, INPUTS, PREDICTIONS)
     observe(filled, [served(5, seed * 10 + i) for i in range(num_requests)])
     for i in range(num_requests):
-        filled.time(10.0**i)
+        filled.request(10.0**i)
     filled.ignored = {"extra": seed}
     filled.errors = {"invalid-row": 1, f"error-{seed}": 2}
     return filled
@@ -84,7 +84,7 @@ def test_requests_together_are_as_one_by_one():
 def test_nothing_served_changes_nothing():
     filled = window(1)
     before = content(filled)
-    filled.observe([], [])
+    filled.summarise([], [])
     assert content(filled) == before
 
 
@@ -132,7 +132,7 @@ def test_windows_of_two_versions_do_not_mix():
 def test_latency_quantiles(times, q, bound):
     timed = Window.like(1, INPUTS, PREDICTIONS)
     for milliseconds in times:
-        timed.time(milliseconds)
+        timed.request(milliseconds)
     assert timed.latency_ms(q) == bound
 
 
@@ -140,7 +140,7 @@ def test_a_latency_quantile_is_at_most_one_bucket_above_the_true_one():
     times = np.random.default_rng(0).lognormal(3, 1, 2000)
     timed = Window.like(1, INPUTS, PREDICTIONS)
     for milliseconds in times:
-        timed.time(milliseconds)
+        timed.request(milliseconds)
     for q in (0.01, 0.5, 0.9, 0.99):
         exact = np.quantile(times, q, method="inverted_cdf")
         bucket = np.searchsorted(LATENCY_EDGES_MS, exact)

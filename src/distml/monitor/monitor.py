@@ -109,10 +109,6 @@ class Monitor:
             "predictions": predictions.to_dict(),
         }
 
-    def watched(self) -> list[int]:
-        """The versions whose baselines are known: none, when it was started anew."""
-        return sorted(self._baselines)
-
     def replicas(self) -> dict[str, dict[str, Any]]:
         """What replicas that were heard of lately told: `report`'s part that costs nothing."""
         self._replicas.note(self._clock())

@@ -50,6 +50,15 @@ class Counts:
     def is_empty(self) -> bool:
         return not (self.requests or self.rows or self.compared or self.skipped)
 
+    def request(self, milliseconds: float, problem: str | None = None, *, is_fault: bool = False) -> None:
+        """Adds one request that ended, by the problem's kind where it wasn't answered; is_fault: the version failed,
+        not the client."""
+        self.requests += 1
+        self.latency.add(round(1000 * milliseconds))
+        if problem is not None:
+            self.errors[problem] = self.errors.get(problem, 0) + 1
+            self.faults += is_fault
+
     def include(self, other: Counts) -> None:
         """Adds all that another has."""
         for known in fields(Counts):

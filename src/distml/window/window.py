@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distml.clean import Cleaned, as_text
+from distml.clean import as_text
 from distml.postprocess import Prediction
 from distml.summary import TableSummary, decile_edges
 from distml.window.counts import Counts
@@ -34,25 +34,14 @@ class Window(Counts):
         """What windows have in common that can be merged."""
         return self.version, self.is_shadow
 
-    def observe(self, cleaned: Sequence[Cleaned], predictions: Sequence[Prediction]) -> None:
-        """Adds served rows: what they were cleaned to, and what was predicted for them."""
-        if cleaned:
-            # One update for all of them: a summary costs the same for one row as for a thousand.
-            self.summarise([served.table for served in cleaned], predictions)
-            self.rows += sum(served.table.num_rows for served in cleaned)
-
     def summarise(self, tables: Sequence[Any], predictions: Sequence[Prediction]) -> None:
         """Adds cleaned pyarrow tables and predictions of their rows to the summaries alone."""
         import pyarrow as pa
 
         if tables:
+            # One update for all of them: a summary costs the same for one row as for a thousand.
             self.inputs.update(pa.concat_tables(tables))
             self.predictions.update(predictions_table(joined(predictions)))
-
-    def time(self, milliseconds: float) -> None:
-        """Adds a request's latency."""
-        self.requests += 1
-        self.latency.add(round(1000 * milliseconds))
 
     def merge(self, other: Window) -> Window:
         assert self.key == other.key, "windows of different versions"

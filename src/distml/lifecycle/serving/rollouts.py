@@ -14,9 +14,9 @@ from typing import Any
 
 from distml.errors import ConflictError, DistmlError, NotFoundError
 from distml.registry import Version
-from distml.serve.rollout.advance import Sight, awaited, totals_of
+from distml.serve.rollout.advance import Sight, awaited, measured_in, totals_of
 from distml.serve.rollout.evidence import Totals
-from distml.serve.rollout.rollout import Base, Rollout
+from distml.serve.rollout.rollout import Rollout
 from distml.serve.traffic import Deployed
 from distml.storage import Storage
 
@@ -92,7 +92,7 @@ def wait(storage: Storage, rollout: Rollout, until: Callable[[Rollout], bool]) -
         time.sleep(_POLL_S)
     raise DistmlError(
         "the keeper of a served model brings its replicas to what is wanted",
-        received=f"after {_TIMEOUT_S:g} s {now.label} is {now.phase}, and not in effect",
+        received=f"{now.label}, in phase {now.phase!r}, not in effect after {_TIMEOUT_S:g} s",
         where=rollout.name,
         remedy="look at Ray's logs of the actor distml-keeper; what is wanted stays wanted",
     )
@@ -110,7 +110,7 @@ def settled(rollout: Rollout) -> Rollout:
 def note(storage: Storage, rollout: Rollout, sight: Sight, now: float) -> None:
     """Keeps what was measured last, for whoever asks how far a rollout is."""
     totals = totals_of(rollout, sight)
-    measured = (totals.since(rollout.entered) if rollout.entered is not None else None) or Base()
+    measured = measured_in(rollout, totals)
     picture = {
         "salt": rollout.salt,
         "at": now,

@@ -56,14 +56,8 @@ class Seen:
             self._counts.unsummarised += table.num_rows
 
     def request(self, milliseconds: float, problem: str | None = None, *, is_fault: bool = False) -> None:
-        """One request that ended, by the problem's kind where it wasn't answered; is_fault: the version failed, not
-        the client."""
-        counts = self._counts
-        counts.requests += 1
-        counts.latency.add(round(1000 * milliseconds))
-        if problem is not None:
-            counts.errors[problem] = counts.errors.get(problem, 0) + 1
-            counts.faults += is_fault
+        """One request that ended: `Counts.request`."""
+        self._counts.request(milliseconds, problem, is_fault=is_fault)
 
     def batch(self, num_requests: int, num_rows: int) -> None:
         """One call of the model, and how many requests it answered."""

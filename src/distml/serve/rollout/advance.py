@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from distml.serve.rollout.evidence import NOTHING, Totals, verdict
-from distml.serve.rollout.rollout import Base, Phase, Rollout
+from distml.serve.rollout.rollout import Measured, Phase, Rollout
 
 LOAD_TIMEOUT_S = 120.0
 _MOST_STRETCHES = 10  # that a watch is judged in
@@ -39,14 +39,14 @@ def advance(rollout: Rollout, sight: Sight, now: float) -> Rollout:
     return _judged_anew(rollout, totals, now)
 
 
-def totals_of(rollout: Rollout, sight: Sight) -> Base:
+def totals_of(rollout: Rollout, sight: Sight) -> Measured:
     before = rollout.before.version if rollout.before is not None else rollout.challenger.version
-    return Base(
+    return Measured(
         challenger=sight.totals.get(rollout.challenger.version, NOTHING), before=sight.totals.get(before, NOTHING)
     )
 
 
-def awaited(rollout: Rollout, totals: Base, now: float) -> str | None:
+def awaited(rollout: Rollout, totals: Measured, now: float) -> str | None:
     """What a step that is under way still waits for, in a few words; None once it is passed."""
     if rollout.entered_at is None:
         return "replicas load it"
@@ -56,24 +56,25 @@ def awaited(rollout: Rollout, totals: Base, now: float) -> str | None:
     duration = {"shadow": plan.shadow_s, "canary": plan.step_s, "watch": plan.watch_s}.get(rollout.phase, 0.0)
     if now - rollout.entered_at < duration:
         return f"{now - rollout.entered_at:.0f} of {duration:g} s"
-    done = _in_phase(rollout, totals).challenger.requests
+    done = measured_in(rollout, totals).challenger.requests
     if rollout.phase != "watch" and done < plan.min_requests:
         return f"waits for requests: {done} of {plan.min_requests}"
     return None
 
 
-def _in_phase(rollout: Rollout, totals: Base) -> Base:
-    return (totals.since(rollout.entered) if rollout.entered else None) or Base()
+def measured_in(rollout: Rollout, totals: Measured) -> Measured:
+    """What both versions did since the phase or step began to count."""
+    return (totals.since(rollout.entered) if rollout.entered else None) or Measured()
 
 
-def _based(rollout: Rollout, totals: Base) -> Rollout:
+def _based(rollout: Rollout, totals: Measured) -> Rollout:
     """With totals to compare later ones with: those of the first look, and the first of a monitor begun anew."""
     if rollout.base is not None and totals.since(rollout.base) is not None:
         return rollout
     return replace(rollout, base=totals, entered=totals)
 
 
-def _objection(rollout: Rollout, sight: Sight, totals: Base, now: float) -> str | None:
+def _objection(rollout: Rollout, sight: Sight, totals: Measured, now: float) -> str | None:
     """Why the version before is to come back; None where nothing speaks against the challenger."""
     if sight.refused is not None:
         return f"a replica refused it: {sight.refused}"
@@ -85,7 +86,7 @@ def _objection(rollout: Rollout, sight: Sight, totals: Base, now: float) -> str 
     return None if stretch is None else verdict(stretch.challenger, rollout.plan.rollback_on, rollout.stretch)
 
 
-def _passed(rollout: Rollout, totals: Base, now: float) -> Rollout:
+def _passed(rollout: Rollout, totals: Measured, now: float) -> Rollout:
     phase, step = _next(rollout)
     if phase == "done":
         return rollout.entering("done", now, totals, ended_by=ITSELF)
@@ -100,7 +101,7 @@ def _next(rollout: Rollout) -> tuple[Phase, int]:
     return ("watch", 0) if rollout.phase == "canary" else ("done", 0)
 
 
-def _judged_anew(rollout: Rollout, totals: Base, now: float) -> Rollout:
+def _judged_anew(rollout: Rollout, totals: Measured, now: float) -> Rollout:
     """A phase without a number of requests to reach is judged in stretches, so that a late fault counts in full."""
     if rollout.phase not in ("watch", "share") or rollout.stretch_at is None or rollout.base is None:
         return rollout

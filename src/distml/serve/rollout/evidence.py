@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from distml.config.rollout import RollbackConfig
-from distml.window import LATENCY_EDGES_MS
+from distml.window import LATENCY_EDGES_MS, LATENCY_EDGES_US, Histogram
 
 # The chance that a version which keeps within what is allowed is rolled back, over a whole rollout.
 ALPHA = 0.001
@@ -76,12 +76,8 @@ class Totals:
     @property
     def p99_ms(self) -> float | None:
         """The upper end of the bucket with the 99th percentile, at most the last edge; None without requests."""
-        wanted, reached = 0.99 * sum(self.latency), 0
-        for edge, count in zip(LATENCY_EDGES_MS, self.latency, strict=False):
-            reached += count
-            if wanted and reached >= wanted:
-                return float(edge)
-        return float(LATENCY_EDGES_MS[-1]) if wanted else None
+        microseconds = Histogram(LATENCY_EDGES_US, list(self.latency)).quantile(0.99)
+        return None if microseconds is None else microseconds / 1000
 
 
 NOTHING = Totals()

@@ -23,19 +23,19 @@ Action = Literal["promote", "rollback", "keep"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
+class Measured:
     """Totals of the challenger and of the version before it at some moment, or between two."""
 
     challenger: Totals = NOTHING
     before: Totals = NOTHING
 
-    def since(self, base: Base) -> Base | None:
+    def since(self, base: Measured) -> Measured | None:
         """What came since; None where totals shrank."""
         challenger, before = self.challenger.since(base.challenger), self.before.since(base.before)
-        return None if challenger is None or before is None else Base(challenger=challenger, before=before)
+        return None if challenger is None or before is None else Measured(challenger=challenger, before=before)
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Base:
+    def from_dict(cls, value: Mapping[str, Any]) -> Measured:
         return cls(**{name: Totals.from_dict(totals) for name, totals in value.items()})
 
 
@@ -48,7 +48,7 @@ class Step:
     percent: float
     began_at: float | None
     ended_at: float
-    measured: Base | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +83,8 @@ class Rollout:
     entered_at: float | None = None
     stretch: int = 1
     stretch_at: float | None = None
-    base: Base | None = None
-    entered: Base | None = None
+    base: Measured | None = None
+    entered: Measured | None = None
     ended_for: str | None = None
     ended_by: str = ""
     history: tuple[Step, ...] = ()
@@ -158,7 +158,7 @@ class Rollout:
             return self.entering("done", now, ended_for=why, ended_by=by)
         return self.aborted(why, by, now)
 
-    def entering(self, phase: Phase, now: float, totals: Base | None = None, **changes: Any) -> Rollout:
+    def entering(self, phase: Phase, now: float, totals: Measured | None = None, **changes: Any) -> Rollout:
         """In another phase or step. Where replicas have the traffic already that it asks for, it counts from now on."""
         measured = None if totals is None or self.entered is None else totals.since(self.entered)
         left = Step(phase=self.phase, percent=self.percent, began_at=self.entered_at, ended_at=now, measured=measured)
@@ -168,12 +168,12 @@ class Rollout:
         after = replace(after, asked_at=now, served_at=None, entered_at=None)
         return replace(after, stretch=self.stretch + 1, stretch_at=None, base=totals, entered=totals)
 
-    def counting(self, now: float, totals: Base | None) -> Rollout:
+    def counting(self, now: float, totals: Measured | None) -> Rollout:
         """From now on the phase or step counts."""
         after = self.judged_anew(now, totals)
         return replace(after, served_at=self.served_at or now, entered_at=now, entered=totals)
 
-    def judged_anew(self, now: float, totals: Base | None) -> Rollout:
+    def judged_anew(self, now: float, totals: Measured | None) -> Rollout:
         """A new stretch of time to judge: what was good before outweighs no fault from now on."""
         return replace(self, stretch=self.stretch + 1, stretch_at=now, base=totals)
 
@@ -192,8 +192,8 @@ class Rollout:
             "plan": RolloutConfig.model_validate(value["plan"]),
             "allow_code": tuple(value["allow_code"]),
             "reasons": tuple(value["reasons"]),
-            "base": known(Base.from_dict, "base"),
-            "entered": known(Base.from_dict, "entered"),
+            "base": known(Measured.from_dict, "base"),
+            "entered": known(Measured.from_dict, "entered"),
             "history": tuple(_step(one) for one in value["history"]),
         }
         return cls(**{field.name: made.get(field.name, value[field.name]) for field in fields(cls)})
@@ -201,4 +201,4 @@ class Rollout:
 
 def _step(value: Mapping[str, Any]) -> Step:
     measured = value["measured"]
-    return Step(**{**value, "measured": None if measured is None else Base.from_dict(measured)})
+    return Step(**{**value, "measured": None if measured is None else Measured.from_dict(measured)})
