@@ -91,12 +91,14 @@ def _shapes(row: dict[str, Any], number: str) -> Iterator[Hostile]:
         yield _json(f"the row {value!r}", {"rows": [row, value]}, 422)
     yield _json("rows and more beside them", {"rows": [row], "more": 1}, 422)
     yield _json("100,000 rows", {"rows": [row] * 100_000}, 413)
+    yield _plain("a million lists", b"[" + b"[]," * 1_000_000 + b"1]", 413)
 
 
 def _columns(row: dict[str, Any], number: str) -> Iterator[Hostile]:
     missing = {name: value for name, value in row.items() if name != number}
     yield _json("a column is missing", missing, 422)
     yield _json("a column is misspelt", missing | {number.upper() + "x": 1}, 422)
+    yield _json("100,000 columns that nobody reads", row | {f"c{i}": 1 for i in range(100_000)}, 422)
     twice = orjson.dumps(row)[:-1] + f', "{number}": 1}}'.encode()
     yield _plain("a column twice", twice, 422)
     yield _plain("a column twice in a second row", b'{"rows": [' + orjson.dumps(row) + b"," + twice + b"]}", 422)

@@ -30,7 +30,7 @@ class ServeConfig(Section):
     num_gpus: float = Field(0, ge=0, description="GPUs that a replica reserves, or a share of one")
     timeout_s: float = Field(10, gt=0, description="for one request, unless its X-Request-Timeout says less")
     body_timeout_s: float = Field(10, gt=0, description="for one request's body to arrive")
-    max_body_mb: float = Field(16, gt=0, description="of one request, after it is unpacked")
+    max_body_mb: float = Field(8, gt=0, description="of one request, after it is unpacked")
     max_rows: int = Field(10_000, ge=1, description="rows in one request")
     max_depth: int = Field(32, ge=4, description="how deep lists and objects lie in each other in one request")
     max_batch_rows: int = Field(256, ge=1, le=256, description="rows of waiting requests predicted in one call")

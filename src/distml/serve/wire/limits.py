@@ -14,5 +14,5 @@ class Limits:
     """
 
     max_rows: int = 10_000
-    max_body_bytes: int = 16 << 20
+    max_body_bytes: int = 8 << 20
     max_depth: int = 32

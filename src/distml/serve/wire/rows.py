@@ -14,6 +14,8 @@ from distml.serve.wire.limits import Limits
 from distml.serve.wire.problem import Problem, problem_of
 from distml.serve.wire.tables import typed
 
+MAX_IGNORED = 10_000  # columns of one request
+
 
 def check_count(num_rows: int, limits: Limits) -> None:
     """Raises `Problem` 422 for no row, 413 for too many."""
@@ -34,7 +36,7 @@ def rows_of_records(records: list[Any], schema: Schema, limits: Limits) -> Rows:
             row=row, received=received, allowed="an object of column to value",
         )  # fmt: skip
     return Rows(
-        records=records, ignored=extra_columns(records, schema), absent=absent_columns(records, schema)
+        records=records, ignored=_few(extra_columns(records, schema)), absent=absent_columns(records, schema)
     )  # fmt: skip
 
 
@@ -79,6 +81,14 @@ def counted(table: Any, names: Collection[str], schema: Schema, told: Mapping[st
     return Rows(
         table=table,
         told=told or {},
-        ignored={name: n for name in names if name not in inputs},
+        ignored=_few({name: n for name in names if name not in inputs}),
         absent={name: n for name in schema.optional_names if name not in names},
     )
+
+
+def _few(ignored: dict[str, int]) -> dict[str, int]:
+    """Columns that no model reads, each of which is counted. Raises `Problem` 422 for too many."""
+    if len(ignored) > MAX_IGNORED:
+        rule = f"a request has at most {MAX_IGNORED:,} columns that the model doesn't read"
+        raise Problem(422, "too-many-columns", f"{rule}, received {len(ignored):,}", allowed=rule)
+    return ignored
