@@ -95,7 +95,8 @@ def served(replica: Replica) -> Iterator[int]:
 def endpoint(state: Path, config: RunConfig, replicas: Sequence[Replica], *, times: int = 1) -> Iterator[int]:
     """The port of an endpoint whose HAProxy runs for the block; without replicas Serve has told it of nothing yet.
 
-    state: an empty private folder, by a short path; times: how often HAProxy is started, one while the other runs.
+    state: an empty private folder, by a short path; times: how often HAProxy is started, one while the other runs,
+    and before Serve has told it of anything.
     """
     settings = haproxy.settings(state, fallback_port=1)
     (state / "token").touch(mode=0o600)
@@ -110,19 +111,20 @@ def endpoint(state: Path, config: RunConfig, replicas: Sequence[Replica], *, tim
     with contextlib.ExitStack() as stack:
         ports = [stack.enter_context(served(replica)) for replica in replicas]
         port = free_port()
-        command = [sys.executable, "-c", _RENDER, config.route, str(port), *map(str, ports)]
+        command = [sys.executable, "-c", _RENDER, config.route, str(port)]
+        known = list(map(str, ports))
         path = settings["RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"]
         launcher = settings["RAY_SERVE_HAPROXY_BINARY_PATH"]
         last = None
         for _ in range(times):
-            subprocess.run(command, env=environment, check=True, timeout=120)
+            subprocess.run([*command, *known], env=environment, check=True, timeout=120)
             process = subprocess.Popen([launcher, "-db", "-f", path], env=environment)
             stack.callback(process.wait)
             stack.callback(process.kill)
             _wait_for(port, process)
             if last is not None:
                 last.wait(30)
-            last = process
+            last, known = process, []
         yield port
 
 

@@ -168,7 +168,7 @@ def test_without_another_the_client_is_told_to_come_again(size):
     assert answer[1]["Retry-After"] == "1"
 
 
-def test_one_that_is_started_while_another_runs_takes_its_place():
+def test_one_that_is_started_while_another_runs_takes_its_place_and_knows_what_that_knew():
     """As when a manager was given up as stuck, and another starts HAProxy before it has ended."""
     with (
         tempfile.TemporaryDirectory(prefix="distml-", dir="/tmp") as state,

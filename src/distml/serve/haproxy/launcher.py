@@ -18,6 +18,7 @@ from typing import Any
 
 BINARY, FOLDER = "DISTML_HAPROXY_BINARY", "DISTML_HAPROXY_FOLDER"
 _SECTION = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.MULTILINE)
+_SERVICE = re.compile(r"^backend (?!default_backend)", re.MULTILINE)
 _LONGEST_HEADERS = 16_000  # bytes of all header lines together; what takes more is no prediction
 _UNASKED = {"host": "127.0.0.1", "has_tls": False, "timeout_s": 60, "body_timeout_s": 10, "max_body_bytes": 1 << 24}
 _SERVES_OWN = (
@@ -155,9 +156,13 @@ def launch(arguments: list[str]) -> None:
     folder = Path(os.environ[FOLDER])
     fronts = [json.loads(front.read_text()) for front in sorted(folder.glob("fronts/*.json"))]
     config = tighten(path.read_text(), fronts, str(folder))
+    last = path.with_suffix(".last")
+    if fronts and not _SERVICE.search(config) and last.exists():
+        config = last.read_text()  # what the one before knew, until Serve tells this one
     tight = path.with_suffix(".tight")
-    tight.write_text(config)
-    tight.replace(path)
+    for place in (last, path):
+        tight.write_text(config)
+        tight.replace(place)
     binary = os.environ[BINARY]
     os.execv(binary, [binary, *arguments, *([] if "-sf" in arguments else _successor(path, config))])
 
