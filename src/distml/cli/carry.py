@@ -32,20 +32,9 @@ def carry_out(
     """
     from distml.cluster import nodes
     from distml.cluster.capacity import check_replicas
-    from distml.cluster.on_ray import Signals, named_address
-    from distml.errors import ConfigError
-    from distml.lifecycle.preflight import preflight
-    from distml.lifecycle.serving.endpoint import Endpoint
-    from distml.serve.tokens.auth import require_tokens
+    from distml.cluster.on_ray import Signals
 
-    if engine not in ("ray", "local"):
-        raise ConfigError("an engine is ray or local", received=engine, where="--engine")
-    if engine == "local" and deploy:
-        raise ConfigError("--deploy needs Ray", received="--engine local", remedy="leave --engine out")
-    storage = preflight(config)
-    if deploy:
-        require_tokens(config.serve.auth)
-        Endpoint(config, storage).check(is_local=named_address() is None)
+    _check(config, engine, deploy)
     signals = Signals()
     signals.install()
     reporter = _reporter()
@@ -70,6 +59,24 @@ def carry_out(
         if reporter.run_id is not None:
             say(f"distml: interrupted; `distml resume {reporter.run_id} --storage {config.storage}` goes on with it")
         raise
+
+
+def _check(config: RunConfig, engine: str, deploy: bool) -> None:
+    """Raises a `DistmlError` for what would be refused once something has been started."""
+    from distml.cluster.on_ray import named_address
+    from distml.errors import ConfigError
+    from distml.lifecycle.preflight import preflight
+    from distml.lifecycle.serving.endpoint import Endpoint
+    from distml.serve.tokens.auth import require_tokens
+
+    if engine not in ("ray", "local"):
+        raise ConfigError("an engine is ray or local", received=engine, where="--engine")
+    if engine == "local" and deploy:
+        raise ConfigError("--deploy needs Ray", received="--engine local", remedy="leave --engine out")
+    storage = preflight(config)
+    if deploy:
+        require_tokens(config.serve.auth)
+        Endpoint(config, storage).check(is_local=named_address() is None)
 
 
 def _reporter() -> Lines:

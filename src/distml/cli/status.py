@@ -9,6 +9,7 @@ import typer
 from distml.cli.options import DEFAULT_STORAGE, Json, StorageOption
 from distml.cli.output import begin, moment, result, table
 from distml.cli.service_view import rollout_line, service_lines
+from distml.wording import numbered
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +47,7 @@ def _overview_text(entries: list[dict[str, Any]]) -> str:
 def _details_text(about: dict[str, Any]) -> str:
     rollout = about["rollout"]
     lines = [
-        f"{about['name']}: {about['versions']} {'version' if about['versions'] == 1 else 'versions'} "
-        f"({about['pruned']} pruned), "
+        f"{about['name']}: {numbered(about['versions'], 'version')} ({about['pruned']} pruned), "
         f"champion {_cell(about['champion'])}, before it {_cell(about['previous'])}",
         f"served: {_cell(about['served'])} {_where(about)}".rstrip(),
         *([rollout_line(rollout)] if rollout and (rollout["before"] or not rollout["is_over"]) else []),

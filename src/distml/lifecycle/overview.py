@@ -59,7 +59,7 @@ def monitor_report(storage: Storage, name: str) -> dict[str, Any]:
 def service_report(storage: Storage, name: str) -> dict[str, Any]:
     """What monitor and Serve know of a served model, in brief; `NotFoundError` when it isn't served.
 
-    replicas: by id what each holds, where it runs and in which state; traffic, scaling: of `serving.service_of`, None
+    replicas: by id what each holds, where it runs and in which state; traffic, scaling: of `ray_serve.service_of`, None
     where Serve doesn't answer; changes: when the number of replicas changed, and at which load; versions: totals;
     windows: the last full one and those filling, without their columns.
     """

@@ -1,6 +1,6 @@
 """`/feedback`: labels that become known later, by the request id and row of what was predicted.
 
-Whether a label is one of the model's is not known here: `serve.labels` looks at that.
+Whether a label is one of the model's is not known here: `serve.feedback.labels` looks at that.
 """
 
 from __future__ import annotations
