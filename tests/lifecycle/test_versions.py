@@ -22,7 +22,7 @@ from distml.lifecycle.mirror import mirror_champion
 from distml.lifecycle.runs import RunRecord
 from distml.lifecycle.serving.live import LiveRecord
 from distml.lifecycle.serving.takeover import Wish, take_over
-from distml.lifecycle.versions import Moved, move_to_challenger, promote, rollback
+from distml.lifecycle.versions import Moved, check_refusal, move_to_challenger, promote, rollback
 from distml.predictor import with_golden
 from distml.registry import Decision, StoreRegistry
 from distml.storage import Storage
@@ -84,6 +84,15 @@ def test_a_promotion_needs_no_reason_where_nothing_was_refused(storage, registry
     promote(storage, "shop@challenger")
     assert registry.champion("shop").number == 3
     assert last(registry) == (3, "promote", ("by hand",), f"{getpass.getuser()}@{socket.gethostname()}")
+
+
+def test_a_share_of_the_requests_makes_no_refusal_good(registry):
+    second = registry.versions("shop")[1]
+    for action in ("refuse", "roll out"):
+        registry.record(Decision(name="shop", version=2, action=action, reasons=("roc_auc 0.4",), by="x"))
+    with pytest.raises(UsageError, match="shop/2, refused by x: roc_auc 0.4"):
+        check_refusal(registry, second, None)
+    check_refusal(registry, second, "asked for")
 
 
 def test_two_rollbacks_go_back_two(storage, registry):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,6 +57,8 @@ def deploy(
     if port is not None:
         _check_port_of_service(home, version.name, port)
         config = config.model_copy(update={"serve": config.serve.model_copy(update={"port": port})})
+    if share is not None:
+        _check_alone({"--shadow": shadow, "--canary": canary, "--step-s": step_s})
     plan = plan_of(config.serve.rollout, shadow, canary, step_s)
     if _taken_over(home, version, plan, share, reason, detach):
         return
@@ -93,11 +95,11 @@ def _taken_over(
     if taken is None:
         return False
     rollout, url = taken
-    if not is_promotion:
-        _tell(version, url)
-        return True
     from distml.lifecycle.serving.rollouts import current
 
+    if not is_promotion:
+        _tell(version, url, share if rollout.before is not None else None)
+        return True
     about = (current(storage, version.name) or {}) if detach else follow(storage, rollout)
     number = about["challenger"] if about["percent"] == 100 else about["before"]
     document = {"name": version.name, "version": number, "endpoint": url, "rollout": about}
@@ -118,9 +120,27 @@ def _check_none(options: list[str], version: Version) -> None:
         )
 
 
-def _tell(version: Version, url: str) -> None:
+def _check_alone(steps: dict[str, Any]) -> None:
+    from distml.errors import UsageError
+
+    given = [option for option, value in steps.items() if value is not None]
+    if given:
+        raise UsageError(
+            "an A/B test has no steps",
+            received=f"--share and {', '.join(given)}",
+            remedy="give --share alone, or the steps without it",
+        )
+
+
+def _tell(version: Version, url: str, share: float | None = None) -> None:
     document = {"name": version.name, "version": version.number, "endpoint": url}
-    result(document, f"{version.label} is served at {url}")
+    told = f"{version.label} is served at {url}"
+    if share is not None:
+        told = (
+            f"{version.label} has {share:g} % of the requests at {url}, until another deploy or promote, "
+            f"or distml rollback {version.name}"
+        )
+    result(document, told)
 
 
 def _check_port_of_service(storage: Storage, name: str, port: int) -> None:

@@ -25,9 +25,10 @@ def plan_of(plan: RolloutConfig, shadow_s: float | None, canary: str | None, ste
         return RolloutConfig.model_validate({**plan.model_dump(), **changes})
     except ValidationError as error:
         (first, *_) = error.errors()
-        option = {"shadow_s": "--shadow", "canary": "--canary", "step_s": "--step-s"}[str(first["loc"][0])]
+        name = str(first["loc"][0])
         raise UsageError(
-            f"{option}: {first['msg'].removeprefix('Value error, ')}", received=str(changes[str(first["loc"][0])]),
+            f"--{name.replace('shadow_s', 'shadow').replace('_', '-')}: {first['msg'].removeprefix('Value error, ')}",
+            received=str(canary if name == "canary" else changes[name]),
             remedy="for example --shadow 60 --canary 5,25,100 --step-s 60",
         ) from error  # fmt: skip
 
@@ -66,7 +67,8 @@ class Lines:
         at = (about["phase"], about["percent"])
         if at != self._at:
             self._at, self._awaited = at, ""
-            lines.append(f"{self._label}: {phase_line(about)}")
+            way_out = "; Ctrl-C leaves that going on" if about["phase"] == "watch" else ""
+            lines.append(f"{self._label}: {phase_line(about)}{way_out}")
         awaited = about["awaited"] or ""
         if awaited.startswith("waits") and not self._awaited:
             self._awaited = awaited

@@ -130,7 +130,7 @@ def _move(storage: Storage, wish: Wish, expected: int | None) -> str | None:
 def check_refusal(registry: Registry, version: Version, reason: str | None) -> None:
     """Raises `UsageError` for a version whose last decision was a refusal, unless a reason is given."""
     log = registry.audit(version.name)
-    about = [entry for entry in log if entry.version == version.number and entry.action != "register"]
+    about = [entry for entry in log if entry.version == version.number and entry.action not in ("register", "roll out")]
     if about and about[-1].action == "refuse" and not (reason or "").strip():
         raise UsageError(
             "a version that was refused is promoted with a reason",
