@@ -90,7 +90,7 @@ def test_a_share_of_the_requests_makes_no_refusal_good(registry):
     second = registry.versions("shop")[1]
     for action in ("refuse", "roll out"):
         registry.record(Decision(name="shop", version=2, action=action, reasons=("roc_auc 0.4",), by="x"))
-    with pytest.raises(UsageError, match="shop/2, refused by x: roc_auc 0.4"):
+    with pytest.raises(UsageError, match=r"shop/2, refused by x: roc_auc 0\.4"):
         check_refusal(registry, second, None)
     check_refusal(registry, second, "asked for")
 
