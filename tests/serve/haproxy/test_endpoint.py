@@ -7,7 +7,9 @@ import json
 import socket
 import ssl
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -208,3 +210,25 @@ def test_a_certificate_is_shown_and_nothing_goes_in_the_clear(tmp_path):
         connection.close()
         with pytest.raises((http.client.HTTPException, OSError)):
             ask(port)
+
+
+def test_more_requests_than_may_wait_in_the_replicas_are_refused_at_once():
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def waiting(handler):
+        begun.release()
+        gate.wait(30)
+        answering(handler)
+
+    replica = Replica(waiting)
+    few = {"max_queued": 3, "autoscaling": {"target_ongoing_requests": 2}}
+    with endpoint_before(replica, **few) as port, ThreadPoolExecutor(3) as pool:
+        taken = [pool.submit(ask, port, "POST", body=b"{}") for _ in range(3)]
+        assert all(begun.acquire(timeout=30) for _ in taken)
+        answer = ask(port, "POST", body=b"{}")
+        assert is_problem(answer, 429, "overloaded")
+        assert answer[1]["Retry-After"] == "1"
+        gate.set()
+        assert [one.result()[0] for one in taken] == [200, 200, 200]
+        assert ask(port, "POST", body=b"{}")[0] == 200
+        assert len(replica.asked) == 4

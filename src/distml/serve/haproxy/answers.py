@@ -16,6 +16,7 @@ _ANSWERS = (
     Problem(408, "slow-request", "the request did not arrive in time"),
     Problem(413, "body-too-large", "the body is longer than this service takes"),
     Problem(421, "wrong-host", "this service answers to localhost alone: set `serve.auth`, or send `Host: localhost`"),
+    Problem(429, "overloaded", "more requests are under way than this service takes at once", headers=_AGAIN),
     Problem(431, "headers-too-large", "the headers are longer than this service takes"),
     Problem(500, "internal-error", "the endpoint failed"),
     # A replica that ended with the request, or none that answers: the same request may be sent again.

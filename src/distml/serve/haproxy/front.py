@@ -30,6 +30,7 @@ class Front:
     timeout_s: float
     body_timeout_s: float
     max_body_bytes: int
+    max_queued: int
 
 
 def open_front(config: RunConfig) -> str:
@@ -73,6 +74,7 @@ def front_of(config: RunConfig) -> Front:
         timeout_s=serve.timeout_s + serve.body_timeout_s + _SPARE_S,
         body_timeout_s=serve.body_timeout_s,
         max_body_bytes=int(serve.max_body_mb * (1 << 20)),
+        max_queued=serve.max_queued,
     )
 
 

@@ -20,7 +20,8 @@ BINARY, FOLDER = "DISTML_HAPROXY_BINARY", "DISTML_HAPROXY_FOLDER"
 _SECTION = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.MULTILINE)
 _SERVICE = re.compile(r"^backend (?!default_backend)", re.MULTILINE)
 _LONGEST_HEADERS = 16_000  # bytes of all header lines together; what takes more is no prediction
-_UNASKED = {"host": "127.0.0.1", "has_tls": False, "timeout_s": 60, "body_timeout_s": 10, "max_body_bytes": 1 << 24}
+_UNASKED = {"host": "127.0.0.1", "has_tls": False, "timeout_s": 60, "body_timeout_s": 10, "max_body_bytes": 1 << 24,
+            "max_queued": 256}  # fmt: skip
 _SERVES_OWN = (
     "serve_multiplexed_model_id", "serve-multiplexed-model-id", "x-session-id", "x-request-timeout-seconds",
     "x-serve-router- -m beg",
@@ -44,6 +45,7 @@ def tighten(config: str, fronts: Sequence[Mapping[str, Any]], folder: str) -> st
     names = [part.partition("\n")[0].strip() for part in parts]
     if missing := edits.keys() - names:
         raise ValueError(f"HAProxy's configuration has no {', '.join(sorted(missing))}")
+    edits |= {name: lambda part: _backend(part, whole, folder) for name in names if name.startswith("backend http-")}
     parts = [edits[name](part) if name in edits else part for name, part in zip(names, parts, strict=True)]
     return re.sub(r"^ *log \S+:514 .*\n", "", "".join(parts), flags=re.MULTILINE)
 
@@ -52,7 +54,7 @@ def _joined(fronts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The endpoint of several services: one host, and of each limit the widest, as replicas keep their own."""
     if not fronts:
         return _UNASKED
-    limits = ("timeout_s", "body_timeout_s", "max_body_bytes")
+    limits = ("timeout_s", "body_timeout_s", "max_body_bytes", "max_queued")
     return {**fronts[0], **{name: max(front[name] for front in fronts) for name in limits}}
 
 
@@ -111,6 +113,18 @@ def _headers() -> list[str]:
         "http-request del-header x-request-id if !{ req.hdr(x-request-id) -m reg ^[!-~]{1,128}$ }",
         "http-request set-header x-request-disconnect-disabled ?1",
     ]
+
+
+def _backend(part: str, whole: Mapping[str, Any], folder: str) -> str:
+    """A service's replicas, each of which is sent as many requests at once as may wait in it. More are refused here:
+    a replica that has to read a request to refuse it gets slower for those that it took."""
+    is_full = "{ be_conn_free le 0 } { nbsrv gt 0 } { method POST }"  # health and metrics may wait for a moment
+    rules = [
+        f"default-server maxconn {whole['max_queued']}",
+        f"http-request return status 429 errorfile {folder}/answers/429.http if {is_full}",
+    ]
+    name, _, rest = part.partition("\n")
+    return f"{name}\n{_lines(rules)}{rest}"
 
 
 def _default_backend(fronts: Sequence[Mapping[str, Any]], folder: str) -> str:
