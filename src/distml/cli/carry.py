@@ -31,7 +31,7 @@ def carry_out(
     cluster to work. Nothing is started for a config that will be refused.
     """
     from distml.cluster import nodes
-    from distml.cluster.capacity import check_replicas
+    from distml.cluster.demand import check_replicas
     from distml.cluster.on_ray import Signals
 
     _check(config, engine, deploy)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from distml.cluster import nodes
-from distml.cluster.capacity import trials_at_once
+from distml.cluster.demand import trials_at_once
 from distml.cluster.reach import reaching
 from distml.config import SearchConfig
 from distml.errors import UsageError

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from distml.cluster.capacity import Capacity, check, memory_warnings, tightness
+from distml.cluster.capacity import Capacity
+from distml.cluster.demand import check, memory_warnings, tightness
 from distml.config import RunConfig, with_absolute_paths
 from distml.lifecycle.beginning import num_trials
 from distml.lifecycle.estimate import Timing, Work, scaled_s, timings, trial_seconds, untold

@@ -57,7 +57,7 @@ def cluster_resources(config: RunConfig, reporter: Reporter | None = None, scrat
     none; `StorageError` for storage that a node doesn't reach.
     """
     from distml.cluster import nodes
-    from distml.cluster.capacity import check_device, check_preparation
+    from distml.cluster.demand import check_device, check_preparation
     from distml.cluster.on_ray import max_concurrent_trials
     from distml.data.on_ray import RayEngine
     from distml.lifecycle.doctor.cluster import require_shared_storage

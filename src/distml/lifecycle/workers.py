@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from distml.cluster import nodes
-from distml.cluster.capacity import NO_GPU, leaves_gpus
+from distml.cluster.demand import NO_GPU, leaves_gpus
 from distml.config import SearchConfig
 from distml.data.engine import Engine
 from distml.lifecycle.fits import Fits, FitTask

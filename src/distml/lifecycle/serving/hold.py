@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distml.cluster import nodes
-from distml.cluster.capacity import check_replicas, check_room
+from distml.cluster.demand import check_replicas, check_room
 from distml.cluster.guests import Guests
 from distml.cluster.on_ray import NAMESPACE, Signals, cluster, connected, named_address
 from distml.config import RunConfig
