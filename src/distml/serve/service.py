@@ -20,8 +20,8 @@ from distml.serve.predicting.worker import Busy, Worker
 from distml.serve.terms import Terms
 from distml.serve.tokens.auth import Tokens
 from distml.serve.versions.answering import FEW, Answering, Fault
+from distml.serve.versions.current import Current
 from distml.serve.versions.live import Live, Serving
-from distml.serve.versions.served import Served
 from distml.serve.versions.shadow import Shadowing
 from distml.serve.wire import Answered, Asked, Problem, Reply, find
 from distml.serve.wire.request_id import request_id_of
@@ -73,20 +73,20 @@ class Service:
         self._worker = Worker(max_waiting=_MAX_TABLES)
         self._answering = Answering(self._worker)
         self._shadowing = Shadowing(self._worker)
-        self._served = Served(kept_s=self.terms.timeout_s)
+        self._current = Current(kept_s=self.terms.timeout_s)
 
     @property
     def serving(self) -> Serving | None:
         """Who answers, None before the first version."""
-        return self._served.now
+        return self._current.now
 
     def swap(self, serving: Serving) -> None:
         """Makes loaded versions the ones that answer. The caller has replayed their golden rows."""
-        self._served.swap(serving)
+        self._current.swap(serving)
 
     def take_windows(self, *, is_last: bool = False) -> list[Window]:
-        """What was served: `Served.take_windows`."""
-        return self._served.take_windows(is_last=is_last)
+        """What was served: `Current.take_windows`."""
+        return self._current.take_windows(is_last=is_last)
 
     def gauges(self) -> dict[str, float]:
         """What is under way now."""

@@ -23,8 +23,8 @@ MAX_WAITING = 64  # requests
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answered:
-    """A request that was answered: its rows, and with what."""
+class _Waiting:
+    """The rows of a request that was answered with `prediction`, and the shadow that is still to be asked."""
 
     live: Live
     rows: Rows
@@ -36,7 +36,7 @@ class Shadowing:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._waiting: list[_Answered] = []
+        self._waiting: list[_Waiting] = []
         self._under_way: asyncio.Task[None] | None = None
 
     def ask(self, live: Live, rows: Rows, prediction: Prediction) -> None:
@@ -44,7 +44,7 @@ class Shadowing:
         if len(self._waiting) >= MAX_WAITING:
             live.seen.skipped(1)
             return
-        self._waiting.append(_Answered(live=live, rows=rows, prediction=prediction))
+        self._waiting.append(_Waiting(live=live, rows=rows, prediction=prediction))
         if self._under_way is None or self._under_way.done():
             self._under_way = asyncio.get_running_loop().create_task(self._work())
 
@@ -60,7 +60,7 @@ class Shadowing:
             self._waiting = [one for one in self._waiting if one.live is not live]
             await self._ask(live, answered)
 
-    async def _ask(self, live: Live, answered: list[_Answered]) -> None:
+    async def _ask(self, live: Live, answered: list[_Waiting]) -> None:
         started = time.perf_counter()
         rows = [one.rows for one in answered]
         try:

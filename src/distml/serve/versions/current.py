@@ -1,4 +1,4 @@
-"""`Served`: who answers now, and what they and those before them have seen, in windows."""
+"""`Current`: who answers now, and what they and those before them have seen, in windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distml.window import Window
 _GRACE_S = 5.0  # beyond the time that a request may take
 
 
-class Served:
+class Current:
     """What a replica's versions have seen, closed again and again. For any thread.
 
     kept_s: how long a version that no longer answers may have requests under way.
