@@ -15,14 +15,15 @@ Versions = Counter[int]
 
 
 class Load:
-    """Posts one body again and again from several threads, each on a connection that it keeps, until it is left.
+    """Posts one body again and again from several threads, each on a connection that it keeps, until it is left; asks
+    by GET without a body.
 
     outcomes: answers by status, and by the error's name where a connection broke; versions: those that answered, by the
     number of their answers; failures: when each request failed, and how. retries: how often a request is sent again, as
     docs/serving/clients.md tells clients to; none by default.
     """
 
-    def __init__(self, url: str, body: Any, *, threads: int = 4, retries: int = 0) -> None:
+    def __init__(self, url: str, body: Any = None, *, threads: int = 4, retries: int = 0) -> None:
         self.outcomes: Counter[int | str] = Counter()
         self.versions: Versions = Counter()
         self.failures: list[str] = []
@@ -52,7 +53,7 @@ class Load:
         for attempt in range(self._retries + 1):
             wait_s = min(0.1 * 2**attempt, 5)
             try:
-                answer = client.post(self._url, json=self._body)
+                answer = client.request("POST" if self._body else "GET", self._url, json=self._body)
             except httpx.TransportError as error:
                 outcome: tuple[int | str, Any] = (type(error).__name__, error)
             else:

@@ -1,10 +1,11 @@
-"""The processes that this one has begun, directly or not, as Linux lists them."""
+"""Waiting for other processes, and those that this one has begun, directly or not, as Linux lists them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -27,6 +28,14 @@ def _descends(pid: int, of: int, parents: dict[int, int]) -> bool:
         if pid == of:
             return True
     return False
+
+
+def until(condition: Callable[[], object], timeout_s: float = 120) -> None:
+    """Waits for a condition, which is to hold in time."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def gone(pids: set[int], timeout_s: float = 60) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections import Counter
@@ -26,6 +25,7 @@ from distml.serve.on_ray import application
 from distml.serve.settings import settings_of
 from distml.serve.traffic import Deployed, Share, Traffic
 from distml.storage import Storage
+from endpoints import free_port
 from packages import saved, table_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
@@ -93,9 +93,7 @@ def served(ray_session, packages) -> Iterator[Served]:
     """Serve, with version 1 of `shop`."""
     from ray import serve
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = RunConfig(
         name="shop", storage=str(packages), data={"source": {"uri": "t.csv"}, "target": "y"},
         serve={"port": port, "num_cpus": 0.1, "timeout_s": 5}, monitor={"flush_interval_s": 0.1},

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from distml.serve import haproxy
 from distml.storage import Storage
 from endpoints import free_port
 from load import Load, often
-from processes import descendants
+from processes import descendants, until
 
 pytestmark = [
     pytest.mark.ray,
@@ -127,13 +126,6 @@ def service(tmp_path_factory) -> Iterator[Service]:
         assert made.number == number
     with serving("deploy", f"mine/{PLAIN}", "--storage", "store", *CODE, cwd=home) as (process, url):
         yield Service(home, process.pid, url)
-
-
-def until(is_so: Callable[[], bool], patience_s: float = 120) -> None:
-    deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def go_on(load: Load, num_requests: int = 300) -> None:

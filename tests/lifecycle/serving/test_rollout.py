@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -24,6 +17,9 @@ from commands import distml, document, environment, serving
 from distml.lifecycle.serving import rollouts
 from distml.registry import StoreRegistry
 from distml.storage import Storage
+from endpoints import free_port
+from load import Load
+from processes import until
 
 CONFIG = """
 name: mine
@@ -64,9 +60,7 @@ with connected(live["address"], live["token_path"]):
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A folder with three versions of `mine`: the first is champion, the third needs a function that may break."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        (tmp_path / "config.yaml").write_text(CONFIG.replace("PORT", str(probe.getsockname()[1])))
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("PORT", str(free_port())))
     generator = np.random.default_rng(0)
     a, b = generator.normal(size=400), generator.integers(0, 5, 400)
     sold = np.where(a + generator.normal(0, 0.3, 400) > 0, "yes", "no")
@@ -79,36 +73,9 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@contextlib.contextmanager
-def asking(url: str) -> Iterator[Counter[Any]]:
-    """Requests one after the other, each of a client of its own; counts (status, version)."""
-    answers: Counter[Any] = Counter()
-    stop = threading.Event()
-
-    def ask() -> None:
-        number = 0
-        with httpx.Client(timeout=60) as client:
-            while not stop.is_set():
-                number += 1
-                headers = {"x-assignment-key": f"client-{number % 500}"}
-                answer = client.post(f"{url}/predict", json={"rows": [{"a": 1.0, "b": 2}]}, headers=headers)
-                model = answer.json().get("model", {})
-                answers[answer.status_code, model.get("version")] += 1
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        stop.set()
-        thread.join()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def asking(url: str) -> Load:
+    """One client, whose every request is assigned by itself."""
+    return Load(f"{url}/predict", {"rows": [{"a": 1.0, "b": 2}]}, threads=1)
 
 
 @pytest.mark.ray
@@ -120,7 +87,7 @@ def test_versions_take_over_step_by_step_and_make_room_when_they_fail(home: Path
     assert refused.returncode == 2
     assert "step by step from one that is served" in refused.stderr
     code = ("--allow-code", "fragile")
-    with serving("deploy", "mine/1", "--storage", "store", *code, cwd=home) as (_, url), asking(url) as answers:
+    with serving("deploy", "mine/1", "--storage", "store", *code, cwd=home) as (_, url), asking(url) as load:
         # A good version arrives, and becomes champion.
         options = ("--canary", "20,100", "--reason", "a test", "--json", "--storage", "store", *code)
         told = distml("deploy", "mine/2", *options, cwd=home)
@@ -129,7 +96,7 @@ def test_versions_take_over_step_by_step_and_make_room_when_they_fail(home: Path
         assert registry.champion("mine").number == 2
         assert "mine/2: canary, 20 % of the requests" in told.stderr
         assert [step["percent"] for step in about["rollout"]["history"]] == [20, 100, 100]
-        assert {version for _, version in answers} == {1, 2}
+        assert set(load.versions) == {1, 2}
 
         # One that fails makes room, whoever keeps it: its keeper is killed in between.
         begun = distml("deploy", "mine/3", *options, "--detach", cwd=home)
@@ -152,7 +119,7 @@ def test_versions_take_over_step_by_step_and_make_room_when_they_fail(home: Path
         assert again.returncode == 1
         assert "loads and reproduces its golden rows" in again.stderr
         assert registry.audit("mine")[-1].action == "refuse"
-    assert {status for status, _ in answers} == {200}, answers
+    assert set(load.outcomes) == {200}, load.failures
     actions = [(one.version, one.action, one.by) for one in registry.audit("mine") if one.by == "rollout"]
     assert actions == [(2, "promote", "rollout"), (3, "promote", "rollout"), (2, "rollback", "rollout"),
                        (3, "refuse", "rollout")]  # fmt: skip

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,8 @@ import pytest
 
 from commands import TINY, command, distml, document, environment, processes_of
 from distml.storage import Storage
+from load import Load
+from processes import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -79,40 +78,6 @@ class Service:
         return found.group(0).rstrip("/")
 
 
-class Asking:
-    """Asks whether a model is ready, from two threads, until it is left; counts the statuses of the answers."""
-
-    def __init__(self, url: str) -> None:
-        self.answers: Counter[int] = Counter()
-        self._url = f"{url}/readyz"
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(2)]
-
-    def _ask(self) -> None:
-        with httpx.Client(timeout=30) as client:
-            while not self._stop.is_set():
-                self.answers[client.get(self._url).status_code] += 1
-
-    def __enter__(self) -> Asking:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        alive = all(thread.is_alive() for thread in self._threads)
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        assert alive, "a client failed"
-
-
-def until(condition: Callable[[], bool], patience_s: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def status(url: str) -> int:
     return httpx.get(f"{url}/readyz").status_code
 
@@ -131,13 +96,13 @@ def test_two_that_start_at_once_share_a_cluster_and_each_goes_alone(home: Path) 
 
         gone, stays = (adult_url, bike_url) if holder is adult else (bike_url, adult_url)
         name, other = gone.rpartition("/")[2], stays.rpartition("/")[2]
-        with Asking(stays) as asking:
+        with Load(f"{stays}/readyz", threads=2) as load:
             ended = document(distml("down", name, "--storage", "store", "--json", cwd=home))
             assert ended == [{"name": name, "how": "ended"}]
             assert status(gone) == 404
-            seen = asking.answers.total()
-            until(lambda: asking.answers.total() > seen + 100)
-        assert set(asking.answers) == {200}
+            seen = load.num_requests
+            until(lambda: load.num_requests > seen + 100)
+        assert set(load.outcomes) == {200}, load.failures
         assert holder.process.poll() is None
         assert f"{name} is no longer served. {other} is still served by this cluster" in holder.said
 
