@@ -34,7 +34,7 @@ class ServeConfig(Section):
     max_rows: int = Field(10_000, ge=1, description="rows in one request")
     max_depth: int = Field(32, ge=4, description="how deep lists and objects lie in each other in one request")
     max_batch_rows: int = Field(256, ge=1, le=256, description="rows of waiting requests predicted in one call")
-    max_queued: int = Field(256, ge=1, description="requests waiting in one replica; more are answered 503 at once")
+    max_queued: int = Field(128, ge=1, description="requests under way in one replica; more are refused at once")
 
     @model_validator(mode="after")
     def _scales_before_it_refuses(self) -> ServeConfig:

@@ -14,7 +14,7 @@ class Terms:
     """max_queued: requests under way at once; timeout_s: for one request, unless it says less."""
 
     limits: Limits = field(default_factory=Limits)
-    max_queued: int = 256
+    max_queued: int = 128
     timeout_s: float = 10.0
     cors: CorsConfig | None = None
 

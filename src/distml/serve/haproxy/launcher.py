@@ -21,7 +21,7 @@ _SECTION = re.compile(r"^(?=(?:global|defaults|frontend|backend|listen)\b)", re.
 _SERVICE = re.compile(r"^backend (?!default_backend)", re.MULTILINE)
 _LONGEST_HEADERS = 16_000  # bytes of all header lines together; what takes more is no prediction
 _UNASKED = {"host": "127.0.0.1", "has_tls": False, "timeout_s": 60, "body_timeout_s": 10, "max_body_bytes": 1 << 24,
-            "max_queued": 256}  # fmt: skip
+            "max_queued": 128}  # fmt: skip
 _SERVES_OWN = (
     "serve_multiplexed_model_id", "serve-multiplexed-model-id", "x-session-id", "x-request-timeout-seconds",
     "x-serve-router- -m beg",
