@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from distml.config.base import Section
+
+Scope = Literal["predict", "feedback", "admin"]
+"""What a token allows; `admin` allows everything."""
 
 
 class AuthConfig(Section):

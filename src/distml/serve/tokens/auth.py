@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from hmac import compare_digest
 
-from distml.config.auth import AuthConfig
+from distml.config.auth import AuthConfig, Scope
 from distml.errors import ConfigError
-from distml.serve.tokens.entry import Entry, Scope, entries, hashed
+from distml.serve.tokens.entry import Entry, entries, hashed
 from distml.serve.wire.problem import Problem
-
-__all__ = ["Scope", "Tokens", "require_tokens", "tokens_of"]
 
 _REALM = 'Bearer realm="distml"'
 _UNKNOWN = "this needs a valid token: send `Authorization: Bearer TOKEN`"

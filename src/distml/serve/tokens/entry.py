@@ -14,11 +14,11 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, get_args
+from typing import get_args
 
+from distml.config.auth import Scope
 from distml.errors import ConfigError
 
-Scope = Literal["predict", "feedback", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "dml_"  # what scanners for leaked secrets look for
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

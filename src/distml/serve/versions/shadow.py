@@ -16,6 +16,7 @@ from distml.serve.counting.seen import Seen
 from distml.serve.predicting.batcher import predict_each
 from distml.serve.predicting.tables import predict_table
 from distml.serve.predicting.worker import Busy, Worker
+from distml.serve.versions.answering import FAILED
 from distml.serve.versions.live import Live
 from distml.serve.wire import Problem, Rows
 
@@ -92,7 +93,7 @@ def _count(seen: Seen, answer: Prediction, prediction: Prediction | Exception, m
     if isinstance(prediction, Problem):  # the shadow's schema may want other columns
         seen.request(milliseconds, prediction.kind)
     elif isinstance(prediction, Exception):
-        seen.request(milliseconds, "version-failed", is_fault=True)
+        seen.request(milliseconds, FAILED, is_fault=True)
     else:
         seen.request(milliseconds)
         seen.compared(answer, prediction)

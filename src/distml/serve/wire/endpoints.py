@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from distml.config.auth import Scope
 from distml.postprocess import Prediction
 from distml.schema import Schema
-from distml.serve.tokens.entry import Scope
 from distml.serve.wire.arrow import ARROW, Arrow
 from distml.serve.wire.body import plain
 from distml.serve.wire.csv import CSV, Csv
