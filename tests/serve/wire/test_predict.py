@@ -10,7 +10,7 @@ from distml.serve.wire import Answered, Limits, Problem, Rows, find, problem_of
 SCHEMA = Schema((Column(name="a", kind="numeric", dtype="number"),))
 
 
-def parse_rows(body: bytes, max_rows: int) -> list[object] | None:
+def records_of(body: bytes, max_rows: int) -> list[object] | None:
     return find("POST", "/predict", {}).read(body, {}, SCHEMA, Limits(max_rows=max_rows)).records
 
 
@@ -23,7 +23,7 @@ def parse_rows(body: bytes, max_rows: int) -> list[object] | None:
     ],
 )
 def test_rows_are_wrapped_or_one_bare_row(body: bytes, rows: list[object]) -> None:
-    assert parse_rows(body, 10) == rows
+    assert records_of(body, 10) == rows
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_rows_are_wrapped_or_one_bare_row(body: bytes, rows: list[object]) -> No
 )
 def test_other_bodies_are_problems(body: bytes, status: int, kind: str) -> None:
     with pytest.raises(Problem) as caught:
-        parse_rows(body, 2)
+        records_of(body, 2)
     assert (caught.value.status, caught.value.kind) == (status, kind)
 
 
@@ -92,5 +92,5 @@ def test_numbers_have_no_probabilities() -> None:
 
 def test_a_row_that_is_none_is_named() -> None:
     with pytest.raises(Problem) as caught:
-        parse_rows(b'{"rows": [{"a": 1}, [4111]]}', 9)
+        records_of(b'{"rows": [{"a": 1}, [4111]]}', 9)
     assert (caught.value.status, caught.value.members["row"], caught.value.members["received"]) == (422, 1, "list")
