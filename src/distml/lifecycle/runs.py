@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from distml.config import RunConfig
+from distml.config.kept import read_kept
 from distml.errors import DistmlError, NotFoundError, UsageError, root_cause
 from distml.lifecycle.liveness import is_here, run_state, this_process
 from distml.storage import Storage
@@ -76,7 +77,7 @@ class RunRecord:
     @property
     def config(self) -> RunConfig:
         """The run's config, its storage being where the record was found."""
-        return RunConfig.model_validate({**self.value["config"], "storage": self.storage.root})
+        return read_kept(self.value["config"], self.storage.root, self.value["run"])
 
     def __enter__(self) -> RunRecord:
         return self
