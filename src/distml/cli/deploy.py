@@ -170,9 +170,12 @@ def curl(url: str, version: Version, storage: Storage) -> str:
     """A command that gets a prediction for one of the package's golden rows."""
     import orjson
 
+    from distml.lifecycle.configs import config_of
+
+    token = "" if config_of(storage, version).serve.auth is None else " -H 'authorization: Bearer TOKEN'"
     rows = storage.read_json(f"{version.package}/golden.json")["rows"][:1]
     body = orjson.dumps({"rows": rows}).decode().replace("'", "'\\''")
-    return f"curl -s {url}/predict -H 'content-type: application/json' -d '{body}'"
+    return f"curl -s {url}/predict -H 'content-type: application/json'{token} -d '{body}'"
 
 
 def detached(version: Version, storage: Storage, port: int | None = None) -> str:
