@@ -64,9 +64,11 @@ def carry_out(
 def _check(config: RunConfig, engine: str, deploy: bool) -> None:
     """Raises a `DistmlError` for what would be refused once something has been started."""
     from distml.cluster.on_ray import named_address
+    from distml.config.tls import TlsConfig
     from distml.errors import ConfigError
     from distml.lifecycle.preflight import preflight
     from distml.lifecycle.serving.endpoint import Endpoint
+    from distml.serve.haproxy.front import check_certificate
     from distml.serve.tokens.auth import require_tokens
 
     if engine not in ("ray", "local"):
@@ -76,6 +78,8 @@ def _check(config: RunConfig, engine: str, deploy: bool) -> None:
     storage = preflight(config)
     if deploy:
         require_tokens(config.serve.auth)
+        if isinstance(config.serve.tls, TlsConfig):
+            check_certificate(config.serve.tls)
         Endpoint(config, storage).check(is_local=named_address() is None)
 
 
