@@ -20,6 +20,7 @@ from ray import serve
 from distml.config.serve import ServeConfig
 from distml.serve.asgi import App
 from distml.serve.feedback.log import FeedbackLog
+from distml.serve.garbage import Garbage
 from distml.serve.link.on_ray import Flushing, Link
 from distml.serve.service import Service
 from distml.serve.settings import ReplicaSettings
@@ -81,9 +82,14 @@ class Replica:
     def _start(self, traffic: Traffic) -> None:
         self._revoke()
         self._versions.start(traffic)
-        self._repeat(self._flushing.flush, self._settings.flush_interval_s)
+        self._garbage = Garbage()
+        self._repeat(self._flush, self._settings.flush_interval_s)
         if not self._tokens.is_open:
             self._repeat(self._revoke, READ_EVERY_S)
+
+    def _flush(self) -> None:
+        self._flushing.flush()
+        self._garbage.collect()
 
     def _revoke(self) -> None:
         if not self._tokens.is_open:

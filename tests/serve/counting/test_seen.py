@@ -58,6 +58,20 @@ def test_rows_come_out_the_same_whichever_way_they_were_predicted(predictor):
     assert windows[0].inputs.columns["colour"].categories == {"red": 1, "blue": 1}
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4], ids="{} rows at a time".format)
+def test_rows_are_summarised_some_at_a_time_and_none_is_missed(predictor, monkeypatch, size):
+    whole, sliced = Seen(), Seen()
+    for seen in (whole, sliced):
+        for rows in (ROWS[:1], ROWS[1:], ROWS[:2]):
+            seen.answered(*few(predictor, rows))
+    window = whole.window(3, predictor)
+    monkeypatch.setattr(seen_module, "_SLICE_ROWS", size)
+    again = sliced.window(3, predictor)
+    assert again.rows == again.inputs.columns["size"].count == window.rows == 5
+    assert again.inputs.to_dict() == window.inputs.to_dict()
+    assert again.predictions.to_dict() == window.predictions.to_dict()
+
+
 def test_both_ways_are_summarised_together(predictor):
     seen = Seen()
     seen.answered(*few(predictor, ROWS))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ from distml.window import MAX_NAMES, OTHERS, Counts, Window
 MAX_FEW_VALUES = 500_000
 MAX_TABLE_VALUES = 1_000_000
 MAX_COMPARED = 50_000  # calls of a shadow
+# Python's objects are summarised with the interpreter held, which requests wait for: so many rows take about 2 ms.
+_SLICE_ROWS = 1000
+_GIVE_WAY_S = 0.005
 _MAX_NAME = 100  # characters of a column's name that a client made up
+
+_Few = tuple[Sequence[dict[str, Any]], Prediction]
 
 
 class Seen:
@@ -29,7 +35,7 @@ class Seen:
     def __init__(self, *, is_shadow: bool = False) -> None:
         self._is_shadow = is_shadow
         self._counts = Counts()
-        self._few: list[tuple[Sequence[dict[str, Any]], Prediction]] = []
+        self._few: list[_Few] = []
         self._tables: list[tuple[Any, Prediction]] = []
         self._compared: list[tuple[Prediction, Prediction]] = []
         self._room_for_few = MAX_FEW_VALUES
@@ -89,14 +95,29 @@ class Seen:
         baseline = predictor.package.baseline
         window = Window.like(version, baseline.inputs, baseline.predictions, is_shadow=self._is_shadow)
         window.include(self._counts)
-        tables = [table for table, _ in self._tables]
-        records = [row for rows, _ in self._few for row in rows]
-        if records:
-            tables.append(predictor.clean(table_from_records(records, predictor.schema)).table)
-        window.summarise(tables, [prediction for _, prediction in (*self._tables, *self._few)])
+        window.summarise([table for table, _ in self._tables], [prediction for _, prediction in self._tables])
+        for few in _slices(self._few):
+            records = [row for rows, _ in few for row in rows]
+            cleaned = predictor.clean(table_from_records(records, predictor.schema))
+            window.summarise([cleaned.table], [prediction for _, prediction in few])
+            time.sleep(_GIVE_WAY_S)
         if self._compared:
             _compare(self._compared, window)
         return window
+
+
+def _slices(few: list[_Few]) -> Iterator[list[_Few]]:
+    """Requests one after the other, some rows of them at a time."""
+    taken: list[_Few] = []
+    num_rows = 0
+    for rows, prediction in few:
+        taken.append((rows, prediction))
+        num_rows += len(rows)
+        if num_rows >= _SLICE_ROWS:
+            yield taken
+            taken, num_rows = [], 0
+    if taken:
+        yield taken
 
 
 def _count(counts: dict[str, int], column: str, num_rows: int) -> None:
