@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("-s", dest="overrides", action="append", default=[], help="section.key=value of the config")
     parser.add_argument("--sides", default=",".join(SIDES))
     parser.add_argument("--seconds", type=float, default=5, help="of load, each time")
+    parser.add_argument("--warm-up", type=float, default=3, help="seconds of each load before, which don't count")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     require_wrk()
@@ -78,7 +79,7 @@ def bench(folder: Path, chosen: argparse.Namespace) -> None:
     found: dict[tuple[str, str], list[Measured]] = {}
     for number in range(chosen.rounds):
         for side in sides if number % 2 == 0 else sides[::-1]:
-            for case, measured in timed(side, storage, predictor, folder, chosen.seconds).items():
+            for case, measured in timed(side, storage, predictor, folder, chosen.seconds, chosen.warm_up).items():
                 found.setdefault((side.name, case), []).append(measured)
             print(f"round {number + 1}: {side.name} done", flush=True)
     table.tell(found)
@@ -98,8 +99,10 @@ def trained(storage: Storage, chosen: argparse.Namespace) -> Version:
     return result.version
 
 
-def timed(side: Side, storage: Storage, predictor: Predictor, folder: Path, seconds: float) -> dict[str, Measured]:
-    """What a side does with each case that it takes, after a second of each that isn't counted."""
+def timed(
+    side: Side, storage: Storage, predictor: Predictor, folder: Path, seconds: float, warm_up_s: float
+) -> dict[str, Measured]:
+    """What a side does with each case that it takes, after some of each that isn't counted."""
     rows = payload.golden_rows(predictor)
     found = {}
     with running(side, storage, folder / f"{side.name}.log") as server:
@@ -108,7 +111,7 @@ def timed(side: Side, storage: Storage, predictor: Predictor, folder: Path, seco
             protocol = payload.SPLIT if side.name == "mlflow" else protocol
             payload.check(server.url, protocol, rows, predictor)
             load = load_of(connections, num_rows, protocol, predictor, folder)
-            measure(server.url, load, 1)
+            measure(server.url, load, warm_up_s)
             found[case] = measure(server.url, load, seconds, server.cpu_s)
         if side.name in ("distml", "unwatched"):
             payload.check_watched(server.url, is_watched=side.name == "distml")
