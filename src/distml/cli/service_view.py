@@ -24,15 +24,19 @@ def rollout_line(rollout: dict[str, Any]) -> str:
     """What `rollouts.current` tells, in a line.
 
     >>> under_way = {"challenger": 2, "before": 1, "phase": "canary", "percent": 5.0, "is_over": False,
-    ...              "awaited": "20 of 60 s", "ended_for": None}
+    ...              "awaited": "20 of 60 s", "ended_for": None, "trouble": None}
     >>> rollout_line(under_way)
     'rollout: version 2 in the place of 1, canary at 5 %; 20 of 60 s'
+    >>> rollout_line({**under_way, "trouble": "the monitor is away"})
+    "rollout: version 2 in the place of 1, canary at 5 %; its keeper can't go on: the monitor is away"
     >>> rollout_line({**under_way, "phase": "rolled back", "is_over": True, "ended_for": "it failed", "awaited": None})
     'last rollout: version 2 in the place of 1, rolled back; it failed'
     """
     before = "" if rollout["before"] is None else f" in the place of {rollout['before']}"
     share = f" at {rollout['percent']:g} %" if rollout["phase"] in ("canary", "share") else ""
     why = rollout["ended_for"] if rollout["is_over"] else rollout["awaited"]
+    if rollout["trouble"]:
+        why = f"its keeper can't go on: {rollout['trouble']}"
     said = f"version {rollout['challenger']}{before}, {rollout['phase']}{share}{f'; {why}' if why else ''}"
     return f"{'last rollout' if rollout['is_over'] else 'rollout'}: {said}"
 

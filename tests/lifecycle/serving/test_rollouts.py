@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from distml.config.rollout import RolloutConfig
-from distml.errors import ConflictError
+from distml.errors import ConflictError, DistmlError
 from distml.lifecycle.serving import rollouts
 from distml.lifecycle.serving.keeper import Keeper
 from distml.registry import Decision, StoreRegistry
@@ -124,7 +124,25 @@ def test_who_waits_is_told_when_another_took_its_place(storage):
         rollouts.wait(storage, begun(), lambda _: True)
 
 
+def test_who_waits_in_vain_is_told_why(storage, monkeypatch):
+    monkeypatch.setattr(rollouts, "_TIMEOUT_S", 0.2)
+    rollouts.write(storage, 0, begun())
+    for trouble, told in [("the disk is full", "the disk is full"), (None, "its keeper tells of no trouble")]:
+        rollouts.tell_trouble(storage, "shop", trouble)
+        with pytest.raises(DistmlError, match=rf"what is wanted stays wanted; {told}"):
+            rollouts.wait(storage, begun(), lambda _: False)
+
+
 # What is shown
+
+
+def test_what_keeps_the_keeper_from_its_work_is_shown_until_it_is_over(storage):
+    rollouts.write(storage, 0, begun())
+    assert rollouts.current(storage, "shop")["trouble"] is None
+    rollouts.tell_trouble(storage, "shop", "the disk is full")
+    assert rollouts.current(storage, "shop")["trouble"] == "the disk is full"
+    rollouts.abort(storage, "shop", "why", "ann")
+    assert rollouts.current(storage, "shop")["trouble"] is None
 
 
 def test_a_rollout_in_brief(storage):

@@ -1,8 +1,8 @@
 """Rollouts in storage: `models/<name>/rollouts/000001.json` and on, one file per change, the newest counts.
 
 Each is created exclusively, so of two that change a rollout one wins. What commands want, they write here; the model's
-keeper, which alone speaks to the replicas, brings traffic and champion there. What was measured last lies beside, in
-`models/<name>/rollout.json`, which is overwritten.
+keeper, which alone speaks to the replicas, brings traffic and champion there. Beside lie, overwritten, what was
+measured last (`models/<name>/rollout.json`) and what keeps the keeper from its work (`models/<name>/keeper.json`).
 """
 
 from __future__ import annotations
@@ -94,8 +94,21 @@ def wait(storage: Storage, rollout: Rollout, until: Callable[[Rollout], bool]) -
         "the keeper of a served model brings its replicas to what is wanted",
         received=f"{now.label}, in phase {now.phase!r}, not in effect after {_TIMEOUT_S:g} s",
         where=rollout.name,
-        remedy="look at Ray's logs of the actor distml-keeper; what is wanted stays wanted",
+        remedy=f"what is wanted stays wanted; {trouble(storage, rollout.name) or 'its keeper tells of no trouble'}",
     )
+
+
+def tell_trouble(storage: Storage, name: str, told: str | None) -> None:
+    """Keeps why a model's keeper can't go on, for whoever waits for it; None: it can."""
+    storage.write_bytes(f"models/{name}/keeper.json", _dump({"trouble": told, "at": time.time()}), durable=False)
+
+
+def trouble(storage: Storage, name: str) -> str | None:
+    """Why a model's keeper couldn't go on when it last looked."""
+    try:
+        return storage.read_json(f"models/{name}/keeper.json")["trouble"]
+    except NotFoundError:
+        return None
 
 
 def deployed(version: Version) -> Deployed:
@@ -124,7 +137,7 @@ def current(storage: Storage, name: str) -> dict[str, Any] | None:
     """The newest rollout of a model in brief, for people; None where there never was one.
 
     phase, percent, challenger, before: versions; action, by, reasons, begun_at; is_served: replicas have what is
-    wanted; ended_for, ended_by; awaited: what it waits for; measured: what both versions did in this step; history.
+    wanted; ended_for, ended_by; awaited: what it waits for; trouble: why the keeper can't go on; measured: what both versions did in this step; history.
     """
     _, rollout = read(storage, name)
     if rollout is None:
@@ -149,6 +162,7 @@ def current(storage: Storage, name: str) -> dict[str, Any] | None:
         "ended_for": rollout.ended_for,
         "ended_by": rollout.ended_by,
         "awaited": picture["awaited"] if is_of_this and not rollout.is_over else None,
+        "trouble": None if rollout.is_over else trouble(storage, name),
         "measured": picture["measured"] if is_of_this else None,
         "history": [_step(step) for step in rollout.history],
     }

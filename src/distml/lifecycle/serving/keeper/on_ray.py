@@ -12,7 +12,9 @@ import ray
 
 from distml.cluster.on_ray import NAMESPACE
 from distml.config import RunConfig
+from distml.errors import StorageError
 from distml.lifecycle.configs import config_of
+from distml.lifecycle.serving import rollouts
 from distml.lifecycle.serving.keeper.keeper import Keeper
 from distml.registry import StoreRegistry, Version
 from distml.registry.base import find
@@ -115,8 +117,9 @@ class KeeperActor:
     """Looks as long as its process lives; Ray starts it again when that dies."""
 
     def __init__(self, root: str, name: str, route: str) -> None:
-        storage = Storage(root)
+        self._storage = storage = Storage(root)
         self._name = name
+        self._trouble: str | None = None
         self._keeper = Keeper(storage, name, Replicas(storage, name, route))
         threading.Thread(target=self._look_on, daemon=True).start()
 
@@ -130,9 +133,18 @@ class KeeperActor:
             is_soon = False
             try:
                 is_soon = self._keeper.look()
-            except Exception:  # whatever was away, the next look may find it
+                self._tell(None)
+            except Exception as error:  # whatever was away, the next look may find it
                 logging.getLogger(__name__).exception("a look at the rollout of %s failed", self._name)
+                self._tell(f"{type(error).__name__}: {error}")
             wait.wait(_SOON_S if is_soon else _IDLE_S)
+
+    def _tell(self, trouble: str | None) -> None:
+        """Keeps what is wrong where commands find it, once."""
+        if trouble != self._trouble:
+            with contextlib.suppress(StorageError):  # which then is what is wrong, and is logged
+                rollouts.tell_trouble(self._storage, self._name, trouble)
+                self._trouble = trouble
 
     def _prepare(self) -> None:
         """Loads what speaking to replicas takes, seconds, before someone waits for a way back."""
