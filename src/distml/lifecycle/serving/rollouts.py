@@ -137,7 +137,8 @@ def current(storage: Storage, name: str) -> dict[str, Any] | None:
     """The newest rollout of a model in brief, for people; None where there never was one.
 
     phase, percent, challenger, before: versions; action, by, reasons, begun_at; is_served: replicas have what is
-    wanted; ended_for, ended_by; awaited: what it waits for; trouble: why the keeper can't go on; measured: what both versions did in this step; history.
+    wanted; ended_for, ended_by; awaited: what it waits for; trouble: why the keeper can't go on; measured: what both
+    versions did in this step; history.
     """
     _, rollout = read(storage, name)
     if rollout is None:
