@@ -13,12 +13,15 @@ def kept():
     return config.to_dict()
 
 
-def test_a_limit_that_is_no_longer_allowed_counts_as_its_default(kept):
+def test_a_limit_that_is_no_longer_allowed_counts_as_its_default(kept, caplog):
     kept["serve"] |= {"max_batch_rows": 512, "max_rows": 77, "gone": 1}
     kept["serve"]["autoscaling"]["upscale_delay_s"] = -1
     serve = read_kept(kept, "/store", "shop-1").serve
     assert (serve.max_batch_rows, serve.max_rows, serve.autoscaling.upscale_delay_s) == (256, 77, 2)
     assert kept["serve"]["max_batch_rows"] == 512, "the record is as it was"
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert "shop-1 kept serve.max_batch_rows, which is no longer allowed: it counts as its default" in told
 
 
 @pytest.mark.parametrize(

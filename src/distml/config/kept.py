@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from copy import deepcopy
 from typing import Any
 
@@ -14,8 +15,11 @@ _WHO_IS_LET_IN = ("host", "port", "route", "auth", "tls", "cors")  # never taken
 
 
 def read_kept(value: dict[str, Any], storage: str, run: str) -> RunConfig:
-    """The config that a run's record holds. Limits of `serve` that are no longer allowed count as their defaults: they
-    say how a model is served, not what it is nor who may ask it. Raises `ConfigError` for what can't be read else."""
+    """The config that a run's record holds.
+
+    Limits of `serve` that are no longer allowed count as their defaults, and each is logged: they say how a model is
+    served, not what it is nor who may ask it. Raises `ConfigError` for what can't be read else.
+    """
     value = {**deepcopy(value), "storage": storage}
     try:
         return RunConfig.model_validate(value)
@@ -23,6 +27,8 @@ def read_kept(value: dict[str, Any], storage: str, run: str) -> RunConfig:
         for place in [one["loc"] for one in error.errors()]:
             if place[0] == "serve" and len(place) > 1 and place[1] not in _WHO_IS_LET_IN:
                 _remove(value, place)
+                told = "%s kept %s, which is no longer allowed: it counts as its default"
+                logging.getLogger(__name__).warning(told, run, ".".join(map(str, place)))
     try:
         return RunConfig.model_validate(value)
     except ValidationError as error:
