@@ -64,6 +64,7 @@ def deploy(
         return
     given = {"--shadow": shadow, "--canary": canary, "--step-s": step_s, "--share": share}
     _check_none([option for option, value in given.items() if value is not None], version)
+    say(f"distml: {version.label} is loaded and checked before it answers, which takes some seconds")
     if detach:
         _tell(version, detached(version, home, port))
         return
