@@ -129,7 +129,9 @@ def test_a_row_is_called_the_same_with_them_and_without(home, result, tmp_path):
 
 
 def test_requests_and_documents_know_nothing_of_them(predictor):
-    assert row_json_schema(predictor.schema)["required"] == ["rooms", "homes", "town", "when", "owner"]
+    row = row_json_schema(predictor.schema)
+    assert list(row["properties"]) == ["rooms", "homes", "town", "when", "owner"]
+    assert row["required"] == ["homes", "town", "when", "owner"], "training rows had rooms missing"
     assert predictor.package.golden is not None
     assert all(set(row) == {"rooms", "homes", "town", "when", "owner"} for row in predictor.package.golden.rows)
     assert "named" not in predictor.package.baseline.inputs.columns  # as it says something of a private column
