@@ -18,7 +18,7 @@ from distml.storage import Storage
 from load import Load
 from processes import until
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,6 @@ def test_two_that_start_at_once_share_a_cluster_and_each_goes_alone(home: Path) 
     until(lambda: not processes_of(home))
 
 
-@pytest.mark.slow
 def test_down_ends_all_guests_first_and_an_interrupted_holder_waits_for_its_guest(home: Path) -> None:
     with deploying(home, "adult") as adult:
         adult_url = adult.url()
